@@ -1,0 +1,1 @@
+"""A simulated Plex server and a household that watches."""

@@ -1,0 +1,350 @@
+"""The vocabulary as types. Frozen, and free of any input or output.
+
+Times are seconds since the Unix epoch (UTC) as float; durations and offsets are seconds as float;
+sizes are bytes. A *rating key* is Plex's id of an item, an opaque string. A *user* is a Plex account id
+as a string; the owner is always ``OWNER``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+OWNER = "1"
+"""The server owner's account id on the server itself (``/accounts``, ``/status/sessions``)."""
+
+UNKNOWN_USER = ""
+"""Somebody whom Plex has not named."""
+
+
+class ItemType(StrEnum):
+    """What kind of Plex item this is; types that ondeckd ignores never become an `Item`."""
+
+    MOVIE = "movie"
+    SHOW = "show"
+    SEASON = "season"
+    EPISODE = "episode"
+
+
+class DemandKind(StrEnum):
+    """Why somebody wants an item on the cache."""
+
+    PLAYING = "playing"
+    NEXT_UP = "next_up"
+    ON_DECK = "on_deck"
+    WATCHLIST = "watchlist"
+    PINNED = "pinned"
+    RECENT = "recent"
+    TRENDING = "trending"
+
+
+class PlayState(StrEnum):
+    """State of a playback session as Plex reports it."""
+
+    PLAYING = "playing"
+    PAUSED = "paused"
+    BUFFERING = "buffering"
+    STOPPED = "stopped"
+    ERROR = "error"
+
+
+class TaskKind(StrEnum):
+    """What a task does."""
+
+    CACHE_IN = "cache_in"
+    EVICT = "evict"
+
+
+class TaskState(StrEnum):
+    """Where a task is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A Plex account: `id` is stable, `title` is what people call it."""
+
+    id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class MediaFile:
+    """The file behind one ``Part`` of an item, as Plex sees it; `size` as Plex reports it (0: unknown)."""
+
+    plex_path: str
+    size: int
+    part_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A movie or an episode (or the show or season above it) with all its files, optimized versions left out.
+
+    `show`, `season` and `episode` are set for episodes; season 0 holds specials. `watched` and
+    `view_offset` are those of the token that asked.
+    """
+
+    rating_key: str
+    type: ItemType
+    title: str
+    guid: str = ""
+    library: str = ""
+    duration: float = 0.0
+    files: tuple[MediaFile, ...] = ()
+    show: str = ""
+    show_title: str = ""
+    season: int = 0
+    episode: int = 0
+    watched: bool = False
+    view_offset: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """Return a name for people: ``Show - S01E02 - Title`` or ``Title``."""
+        if self.type is ItemType.EPISODE:
+            return f"{self.show_title} - S{self.season:02}E{self.episode:02} - {self.title}"
+        return self.title
+
+
+@dataclass(frozen=True, slots=True)
+class Play:
+    """One play of one item by one user, from its start to its stop.
+
+    `id` is ours and durable: Plex's `session_key` restarts from 1 with the server. `confirmed` says that
+    it lasted at least ``min_play``; `watched` that it passed 90 % or was scrobbled.
+    """
+
+    id: str
+    session_key: str
+    rating_key: str
+    user: User
+    client: str
+    player: str
+    state: PlayState
+    started_at: float
+    last_seen: float
+    view_offset: float = 0.0
+    duration: float = 0.0
+    confirmed: bool = False
+    watched: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStarted:
+    """A play began, and who plays what is known (as far as it can be)."""
+
+    play: Play
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackConfirmed:
+    """A play has lasted ``min_play``."""
+
+    play: Play
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackChanged:
+    """Paused, resumed, sought: nothing to decide, but something to show."""
+
+    play: Play
+    at: float
+    what: str
+    """``paused``, ``resumed`` or ``seeked``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackStopped:
+    """A play ended: stopped, replaced by another item, gone from Plex, or silent for too long."""
+
+    play: Play
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A user has finished an item: 90 % reached, a scrobble, or a new row of Plex's history."""
+
+    rating_key: str
+    user: User
+    at: float
+    source: str
+    """``playback``, ``webhook`` or ``history``."""
+
+
+Event = PlaybackStarted | PlaybackConfirmed | PlaybackChanged | PlaybackStopped | Watched
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """One reason for an item to be on the cache: who wants it, why, since when, and until when.
+
+    `until` None means "as long as it stands". `play` names the play that made it, if one did. `position`
+    is 0 for the item itself, n for the n-th episode after it. `show` groups a user's demands of one show.
+    """
+
+    rating_key: str
+    kind: DemandKind
+    user: str
+    since: float
+    until: float | None = None
+    position: int = 0
+    show: str = ""
+    play: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Retention:
+    """Keep an item's cached files at least until `until`, because of what `user` did."""
+
+    rating_key: str
+    user: str
+    until: float
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What a handler wants changed. Applied in one transaction, drops before puts."""
+
+    drop_demands: tuple[Demand, ...] = ()
+    put_demands: tuple[Demand, ...] = ()
+    drop_retentions: tuple[tuple[str, str], ...] = ()
+    """Pairs of rating key and user."""
+    put_retentions: tuple[Retention, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """One media file (or sidecar) in all three views. `mapping` names the mapping that covers it."""
+
+    plex_path: str
+    array_path: str
+    cache_path: str
+    mapping: str
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """The ledger's record of one file that ondeckd placed on the cache.
+
+    `mtime_ns` and `size` are the original's at the time of copying; `checksum` is empty unless
+    ``verify = "checksum"``. `parent` is the array path of the video that a sidecar belongs to, else empty.
+    """
+
+    file: File
+    mtime_ns: int
+    cached_at: float
+    last_played_at: float | None = None
+    checksum: str = ""
+    parent: str = ""
+    placement: str = "union+keep"
+
+
+@dataclass(frozen=True, slots=True)
+class Want:
+    """A file that somebody demands, with all its demands."""
+
+    file: File
+    demands: tuple[Demand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A cached file as the planner sees it: its entry, who demands it, and how long it must stay."""
+
+    entry: Entry
+    demands: tuple[Demand, ...] = ()
+    keep_until: float | None = None
+    sidecar_bytes: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Return what evicting it frees."""
+        return self.entry.file.size + self.sidecar_bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """Space on one cache file system. `id` tells file systems apart; all sizes in bytes.
+
+    `own` is what ondeckd placed there; `reserved` what running copies still have to write.
+    """
+
+    id: str
+    total: int
+    free: int
+    own: int = 0
+    reserved: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One cache-in or eviction on the durable queue."""
+
+    id: int
+    kind: TaskKind
+    file: File
+    state: TaskState
+    priority: int
+    why: str
+    created_at: float
+    attempts: int = 0
+    not_before: float = 0.0
+    error: str = ""
+    bytes_done: int = 0
+    bytes_total: int = 0
+    started_at: float | None = None
+    finished_at: float | None = None
+    forced: bool = False
+    """Asked for by a person: the planner does not take it back."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCacheIn:
+    """The planner's wish to cache one file."""
+
+    file: File
+    score: int
+    why: str
+    demands: tuple[Demand, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEviction:
+    """The planner's wish to take one file off the cache."""
+
+    entry: Entry
+    bytes: int
+    score: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A demanded file that the plan leaves on the array, and why."""
+
+    file: File
+    score: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What goes in and what goes out, in order. `next_due`: when time alone changes the answer."""
+
+    cache_ins: tuple[PlannedCacheIn, ...] = ()
+    evictions: tuple[PlannedEviction, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    next_due: float | None = None
+    protected: frozenset[str] = field(default_factory=frozenset)
+    """Array paths that are demanded or retained: tasks to cache these are not taken back."""

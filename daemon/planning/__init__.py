@@ -1,0 +1,1 @@
+"""What goes to the cache, what leaves it, and why."""

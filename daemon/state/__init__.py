@@ -1,0 +1,1 @@
+"""What outlives a crash: rows in SQLite."""

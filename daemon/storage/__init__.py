@@ -1,0 +1,1 @@
+"""Files: paths, copying, placement."""
