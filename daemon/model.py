@@ -7,7 +7,7 @@ as a string; the owner is always ``OWNER``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 OWNER = "1"
@@ -311,12 +311,13 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCacheIn:
-    """The planner's wish to cache one file."""
+    """The planner's wish to cache one file. `waits`: it fits only once the planned evictions are done."""
 
     file: File
     score: int
     why: str
     demands: tuple[Demand, ...]
+    waits: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -346,5 +347,3 @@ class Plan:
     evictions: tuple[PlannedEviction, ...] = ()
     refused: tuple[Refusal, ...] = ()
     next_due: float | None = None
-    protected: frozenset[str] = field(default_factory=frozenset)
-    """Array paths that are demanded or retained: tasks to cache these are not taken back."""

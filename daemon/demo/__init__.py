@@ -1,1 +1,1 @@
-"""A simulated Plex server and a household that watches."""
+"""A simulated Plex server: one state behind every interface, with faults that can be switched on."""

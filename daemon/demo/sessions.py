@@ -1,0 +1,98 @@
+"""Playback sessions and play queues of the simulated server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from daemon.demo.media import Node, Version
+from daemon.demo.people import Person
+from daemon.model import PlayState
+
+
+@dataclass(frozen=True, slots=True)
+class PlayQueue:
+    """What a client plays one after another: rating keys, and the queue's own ids of them."""
+
+    id: int
+    keys: tuple[str, ...]
+    first_item: int
+    shuffled: bool = False
+
+    def item_id(self, key: str) -> int | None:
+        """Return the queue's id of an item; None when the queue has not got it."""
+        return self.first_item + self.keys.index(key) if key in self.keys else None
+
+    def after(self, key: str) -> str | None:
+        """Return what comes after an item."""
+        following = self.keys[self.keys.index(key) + 1 :] if key in self.keys else ()
+        return following[0] if following else None
+
+
+@dataclass(slots=True, eq=False)
+class Session:
+    """One client playing one item. Times are seconds; `offset` is the last position reported."""
+
+    session_key: str
+    id: str
+    person: Person
+    node: Node
+    client: str
+    """The client's identifier; empty for clients that tell none."""
+    product: str
+    version: Version | None
+    started_at: float
+    reported_at: float
+    offset: float = 0.0
+    state: PlayState = PlayState.PLAYING
+    queue: PlayQueue | None = None
+    transcode: str = ""
+    """The id of its transcode session; empty for direct play."""
+    autoplay: str = "new"
+    """What follows at the end: the next item with a ``new`` session key or the ``same``, or ``none``."""
+    scrobbled: bool = False
+    vanished: bool = False
+    """The client is gone without a word, and the server has not noticed."""
+    listed_from: float = 0.0
+    """When ``/status/sessions`` begins to show it."""
+
+    @property
+    def rating_key(self) -> str:
+        return self.node.key
+
+    @property
+    def share(self) -> float:
+        """Return how far playback is, 0 to 1."""
+        return self.offset / self.node.seconds if self.node.duration else 0.0
+
+    def notification(self, state: PlayState | None = None) -> dict[str, Any]:
+        """Return what the websocket says about this session."""
+        told: dict[str, Any] = {"sessionKey": self.session_key}
+        if self.client:
+            told["clientIdentifier"] = self.client
+        told |= {"guid": "", "ratingKey": "" if self.node.live else self.node.key, "url": ""}
+        told |= {"key": self.node.path, "viewOffset": round(self.offset * 1000)}
+        if self.queue is not None:
+            told |= {"playQueueItemID": self.queue.item_id(self.node.key), "playQueueID": self.queue.id}
+        told["state"] = str(state or self.state)
+        if self.transcode:
+            told["transcodeSession"] = self.transcode
+        return told
+
+
+class PlayQueues:
+    """All play queues made since the server's start."""
+
+    def __init__(self) -> None:
+        self._queues: dict[int, PlayQueue] = {}
+        self._items = 0
+
+    def make(self, keys: Sequence[str], *, shuffled: bool = False) -> PlayQueue:
+        queue = PlayQueue(len(self._queues) + 1, tuple(keys), self._items + 1, shuffled)
+        self._items += len(keys)
+        self._queues[queue.id] = queue
+        return queue
+
+    def get(self, number: int) -> PlayQueue | None:
+        return self._queues.get(number)

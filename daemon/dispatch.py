@@ -1,0 +1,234 @@
+"""From an event to committed tasks: handler, demands, plan and queue in one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import structlog
+
+import handlers.playback
+import handlers.retention
+import handlers.scrobble
+from daemon.bell import Bell
+from daemon.clock import Clock
+from daemon.feed import Feed
+from daemon.live import Live
+from daemon.metrics import Metrics
+from daemon.model import (
+    Changes,
+    Event,
+    Item,
+    PlaybackChanged,
+    PlaybackConfirmed,
+    PlaybackStarted,
+    PlaybackStopped,
+    Plan,
+    Watched,
+)
+from daemon.planning.planner import plan
+from daemon.rooms import Rooms
+from daemon.situation import Enqueued, Picture, enqueue, look
+from daemon.state import demands, ledger, plays, tasks
+from daemon.state.store import Store
+
+log = structlog.get_logger()
+
+_HISTORY = 365 * 86_400.0
+"""Seconds for which ended plays are remembered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A plan, what it was made from, and what became of it on the queue."""
+
+    plan: Plan
+    picture: Picture
+    enqueued: Enqueued
+
+
+class Dispatcher:
+    """The only writer of demands, and the only caller of the planner that acts on its answer.
+
+    `sessions_known` says whether the sessions of Plex are known now; `copying` gives the bytes that each running copy
+    has still to write, by array path. `tasks_added` rings when there is something for the workers, `cancel` is told
+    the ids of running copies that nobody wants any more.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        clock: Clock,
+        feed: Feed,
+        metrics: Metrics,
+        rooms: Rooms,
+        *,
+        sessions_known: Callable[[], bool],
+        copying: Callable[[], Mapping[str, int]],
+        cancel: Callable[[Sequence[int]], None],
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._clock = clock
+        self._feed = feed
+        self._metrics = metrics
+        self._rooms = rooms
+        self._sessions_known = sessions_known
+        self._copying = copying
+        self._cancel = cancel
+        self._streaming: frozenset[str] = frozenset()
+        self._reported: set[str] = set()
+        self._next_due: float | None = None
+        self._replan = asyncio.Event()
+        self.tasks_added = Bell(clock)
+
+    async def on_event(self, event: Event, item: Item | None = None, following: Sequence[Item] = ()) -> None:
+        """Record an event and all that follows from it, durably, before returning."""
+        received = asyncio.get_running_loop().time()
+        decision, tier = await self._commit(lambda connection: self._record(connection, event, item, following))
+        if isinstance(event, PlaybackStarted):
+            self._metrics.play(tier)
+            self._metrics.event_to_task(asyncio.get_running_loop().time() - received)
+        self._tell(event, item, tier, decision)
+
+    async def change(self, work: Callable[[sqlite3.Connection], object]) -> Decision:
+        """Do `work` and plan anew, in one transaction."""
+        decision, _ = await self._commit(work)
+        return decision
+
+    async def preview(self) -> Decision:
+        """Plan without writing anything."""
+        rooms = await self._rooms.measure()
+        now = self._clock.now()
+        return await self._store.run(lambda connection: self._decide(connection, rooms, now, act=False))
+
+    def is_streaming(self, mapping: str) -> bool:
+        """Say whether somebody plays from the array of this mapping, as of the last plan."""
+        return mapping in self._streaming
+
+    def request_replan(self) -> None:
+        """Have the plan made anew soon; many requests at once make one plan."""
+        self._replan.set()
+
+    async def run(self) -> None:
+        """Wait for the moments at which time alone, or a request, changes the plan. Never returns."""
+        while True:
+            await self.change(self._expire)
+            wait = None if self._next_due is None else self._next_due - self._clock.now()
+            await self._clock.wait(self._replan, wait)
+            self._replan.clear()
+
+    def _expire(self, connection: sqlite3.Connection) -> None:
+        now = self._clock.now()
+        demands.apply(connection, handlers.retention.expired(*demands.due(connection, now)))
+        plays.forget_before(connection, now - _HISTORY)
+
+    async def _commit(self, work: Callable[[sqlite3.Connection], object]) -> tuple[Decision, str]:
+        rooms = await self._rooms.measure()
+
+        def transaction(connection: sqlite3.Connection) -> tuple[Decision, str, float | None]:
+            said = work(connection)
+            now = self._clock.now()
+            decision = self._decide(connection, rooms, now, act=True)
+            moments = (decision.plan.next_due, demands.next_due(connection))
+            return decision, str(said or ""), min((one for one in moments if one is not None), default=None)
+
+        decision, said, due = await self._store.run(transaction)
+        self._settle(decision, due)
+        return decision, said
+
+    def _decide(
+        self, connection: sqlite3.Connection, rooms: Mapping[str, tuple[str, int, int]], now: float, *, act: bool
+    ) -> Decision:
+        picture = look(
+            connection,
+            self._live.mappings,
+            rooms,
+            copying=self._copying(),
+            sessions_known=self._sessions_known(),
+            now=now,
+        )
+        made = plan(picture.situation, self._live.settings, now)
+        return Decision(made, picture, enqueue(connection, made, picture, now) if act else Enqueued())
+
+    def _settle(self, decision: Decision, due: float | None) -> None:
+        self._streaming = decision.picture.streaming
+        if due != self._next_due:
+            # The waiting coroutine plans once more and then sleeps until the new moment.
+            sooner = due is not None and (self._next_due is None or due < self._next_due)
+            self._next_due = due
+            if sooner:
+                self._replan.set()
+        for path in decision.picture.unmapped:
+            if path not in self._reported:
+                self._reported.add(path)
+                log.warning("path_unmapped", path=path, why="no enabled [[mapping]] covers it")
+                self._feed.publish("notice", {"level": "warning", "text": f"no mapping covers {path}"})
+        if decision.enqueued.unwanted:
+            self._cancel(decision.enqueued.unwanted)
+        if decision.enqueued.added:
+            self.tasks_added.ring()
+            for task_id in decision.enqueued.added:
+                self._feed.publish("task", {"id": task_id, "state": "queued"})
+
+    def _record(
+        self, connection: sqlite3.Connection, event: Event, item: Item | None, following: Sequence[Item]
+    ) -> str:
+        tier = ""
+        if item is not None:
+            demands.put_items(connection, [item, *following])
+            paths = [file.plex_path for file in item.files]
+            tier = "cache" if ledger.is_cached(connection, paths) else "array"
+            if not isinstance(event, Watched):
+                ledger.mark_played(connection, paths, event.at)
+                tasks.forgive(connection, paths)
+        demands.apply(connection, self._react(connection, event, item, following))
+        return tier
+
+    def _react(
+        self, connection: sqlite3.Connection, event: Event, item: Item | None, following: Sequence[Item]
+    ) -> Changes:
+        settings = self._live.settings
+        if isinstance(event, Watched):
+            demands.put_watched(connection, event.rating_key, event.user.id, event.at)
+            of_item = demands.demands_of_item(connection, event.rating_key)
+            playing = any(
+                play.rating_key == event.rating_key and play.user.id == event.user.id
+                for play in plays.open_plays(connection)
+            )
+            return handlers.scrobble.watched(event, of_item, settings, playing=playing)
+        play = event.play
+        stopped_at = event.at if isinstance(event, PlaybackStopped) else None
+        plays.put_play(connection, play, stopped_at=stopped_at)
+        demands.put_user(connection, play.user, played_at=event.at)
+        if isinstance(event, PlaybackStopped):
+            if play.watched:
+                demands.put_watched(connection, play.rating_key, play.user.id, event.at)
+            return handlers.playback.stopped(event, demands.demands_of_play(connection, play.id), settings)
+        if isinstance(event, PlaybackConfirmed):
+            known = demands.item(connection, play.rating_key)
+            of_show = demands.demands_of_show(connection, play.user.id, known.show) if known and known.show else []
+            alive = [other.id for other in plays.open_plays(connection)]
+            return handlers.playback.confirmed(event, of_show, alive)
+        if isinstance(event, PlaybackStarted) and item is not None:
+            return handlers.playback.started(event, item, following, settings)
+        return Changes()
+
+    def _tell(self, event: Event, item: Item | None, tier: str, decision: Decision) -> None:
+        if isinstance(event, Watched):
+            log.info("watched", rating_key=event.rating_key, user=event.user.title, why=event.source)
+            return
+        play = event.play
+        fields = {"rating_key": play.rating_key, "user": play.user.title}
+        if isinstance(event, PlaybackStarted):
+            path = item.files[0].plex_path if item and item.files else ""
+            added = len(decision.enqueued.added)
+            log.info("playback_started", **fields, path=path, tier=tier, tasks=added, play=play.id)
+        elif isinstance(event, PlaybackStopped):
+            log.info("playback_stopped", **fields, seconds=round(event.at - play.started_at, 1), watched=play.watched)
+        elif isinstance(event, PlaybackChanged):
+            log.debug("playback_changed", **fields, what=event.what)
+        self._feed.publish("session", {"session_key": play.session_key, "state": play.state, **fields})

@@ -1,0 +1,70 @@
+"""What works and what does not, as one list of checks. Everything here is known already; nothing is touched to ask."""
+
+from __future__ import annotations
+
+from daemon.errors import AnchorMissing, NoSpace, TierUnavailable
+from daemon.holds import Holds
+from daemon.plex.listener import Listener
+from daemon.rooms import Rooms
+from daemon.state.store import Store
+from daemon.web.service import Check
+
+
+class Health:
+    """Gathers the checks of ``/readyz``, ``ondeckd status`` and systemd's status line.
+
+    `config_faults` are those of the last rejected reload; `needs_restart` the changed keys that wait for one.
+    """
+
+    def __init__(self, store: Store, rooms: Rooms, holds: Holds, listener: Listener, *, dry_run: bool) -> None:
+        self._store = store
+        self._rooms = rooms
+        self._holds = holds
+        self._listener = listener
+        self._dry_run = dry_run
+        self.config_faults: tuple[str, ...] = ()
+        self.needs_restart: tuple[str, ...] = ()
+
+    def state(self, *, paused: bool) -> str:
+        """Return the daemon's state in one word."""
+        if self._dry_run:
+            return "dry-run"
+        return "paused" if paused else "running"
+
+    def checks(self) -> list[Check]:
+        """Return every check, in the order in which a person would look."""
+        return [
+            self._plex(),
+            self._notifications(),
+            self._mounts(),
+            self._held("anchors", AnchorMissing, "every array is mounted, as far as was looked"),
+            self._held("space", NoSpace, "there is room"),
+            Check("store", not self._store.problem, self._store.problem or "the database answers"),
+            self._held("queue", TierUnavailable, "tasks run"),
+            self._config(),
+        ]
+
+    def _config(self) -> Check:
+        if self.config_faults:
+            return Check("config", False, "; ".join(self.config_faults))
+        if self.needs_restart:
+            return Check("config", True, f"needs a restart: {', '.join(self.needs_restart)}")
+        return Check("config", True, "in force")
+
+    def _mounts(self) -> Check:
+        problems = self._rooms.problems
+        return Check("mounts", not problems, "; ".join(problems.values()) or "every cache answers")
+
+    def _held(self, name: str, kind: type[Exception], well: str) -> Check:
+        problems = [
+            f"{mapping}: {hold.why}" for mapping, hold in self._holds.problems().items() if hold.kind is kind
+        ]
+        return Check(name, not problems, "; ".join(problems) or well)
+
+    def _plex(self) -> Check:
+        problem = self._listener.plex_problem
+        return Check("plex", not problem, problem or "answers")
+
+    def _notifications(self) -> Check:
+        state = self._listener.notifications
+        return Check("notifications", state.connected, state.problem or "connected")

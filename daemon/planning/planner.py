@@ -1,0 +1,192 @@
+"""The planner: what goes in, what goes out, in which order, and why. A pure function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from daemon.config import Settings
+from daemon.model import (
+    DemandKind,
+    Holding,
+    Plan,
+    PlannedCacheIn,
+    PlannedEviction,
+    Refusal,
+    Room,
+    Want,
+)
+from daemon.planning.scores import Score, score
+from daemon.planning.spaces import Budget
+
+_MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """Everything the planner looks at.
+
+    `wants` are the demanded files that are not on the cache; `running` the array paths being copied right now;
+    `playing` the array paths of what plays; `sessions_known` False means that nobody can say what plays, so
+    nothing leaves. `rooms` gives the cache file system of each mapping; a mapping without one (its cache cannot be
+    read) takes part in nothing. `resting` are array paths whose last task failed and that are left alone for now.
+    """
+
+    wants: Sequence[Want]
+    holdings: Sequence[Holding]
+    rooms: Mapping[str, Room]
+    playing: frozenset[str] = frozenset()
+    running: frozenset[str] = frozenset()
+    resting: frozenset[str] = frozenset()
+    sessions_known: bool = True
+
+
+@dataclass(slots=True)
+class _Held:
+    holding: Holding
+    score: Score
+    stays: bool
+    """It may not leave at all now: it plays, or is pinned."""
+    fresh: bool
+    """``min_stay`` is not over."""
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        entry = self.holding.entry
+        return self.score.value, entry.last_played_at or entry.cached_at
+
+
+@dataclass(slots=True)
+class _Wanted:
+    want: Want
+    score: Score
+
+    @property
+    def urgent(self) -> bool:
+        return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.want.demands)
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        since = max(demand.since for demand in self.want.demands)
+        return -self.score.value, -since, self.want.file.array_path
+
+
+def plan(situation: Situation, settings: Settings, now: float) -> Plan:
+    """Return what to cache and what to evict now."""
+    by_room: dict[str, tuple[Room, list[_Wanted], list[_Held]]] = {}
+    for room in situation.rooms.values():
+        by_room.setdefault(room.id, (room, [], []))
+    for want in situation.wants:
+        rating = score(want.demands, None, now)
+        if room := situation.rooms.get(want.file.mapping):
+            by_room[room.id][1].append(_Wanted(want, rating))
+    for holding in situation.holdings:
+        if room := situation.rooms.get(holding.entry.file.mapping):
+            by_room[room.id][2].append(_rate(holding, situation, settings, now))
+    parts = [
+        _plan_room(Budget(room, settings.space), wanted, held, situation)
+        for room, wanted, held in by_room.values()
+    ]
+    return Plan(
+        cache_ins=tuple(one for part in parts for one in part.cache_ins),
+        evictions=tuple(one for part in parts for one in part.evictions),
+        refused=tuple(one for part in parts for one in part.refused),
+        next_due=_next_due(situation.holdings, settings, now),
+    )
+
+
+def _rate(holding: Holding, situation: Situation, settings: Settings, now: float) -> _Held:
+    pinned = any(demand.kind in {DemandKind.PINNED, DemandKind.PLAYING} for demand in holding.demands)
+    path = holding.entry.file.array_path
+    return _Held(
+        holding,
+        score(holding.demands, holding.keep_until, now),
+        stays=pinned or not situation.sessions_known or path in situation.playing or path in situation.resting,
+        fresh=holding.entry.cached_at + settings.retention.min_stay > now,
+    )
+
+
+def _plan_room(
+    budget: Budget, wanted: list[_Wanted], held: list[_Held], situation: Situation
+) -> Plan:
+    evictions: list[PlannedEviction] = []
+    cache_ins: list[PlannedCacheIn] = []
+    refused: list[Refusal] = []
+
+    def evict(one: _Held, why: str) -> None:
+        evictions.append(PlannedEviction(one.holding.entry, one.holding.bytes, one.score.value, why))
+        budget.give(one.holding.bytes)
+
+    kept = []
+    for one in held:
+        if one.score.value == 0 and not one.stays and not one.fresh:
+            evict(one, one.score.why)
+        else:
+            kept.append(one)
+    victims = sorted((one for one in kept if not one.stays), key=lambda one: one.rank)
+    for one in sorted(wanted, key=lambda one: one.rank):
+        file = one.want.file
+        if file.array_path in situation.running:
+            continue
+        if file.array_path in situation.resting:
+            refused.append(Refusal(file, one.score.value, "its last copy failed and is tried again later"))
+            continue
+        chosen = _make_room(budget, file.size, one, victims)
+        if chosen is None:
+            refused.append(Refusal(file, one.score.value, "no room"))
+            continue
+        for victim in chosen:
+            victims.remove(victim)
+            evict(victim, f"makes room for {file.plex_path}")
+        waits = not budget.take(file.size)
+        cache_ins.append(PlannedCacheIn(file, one.score.value, one.score.why, one.want.demands, waits))
+    for one in _relieve(budget, victims, pressed=bool(evictions) and budget.was_pressed):
+        evict(one, "the cache is full")
+    return Plan(tuple(cache_ins), tuple(evictions), tuple(refused))
+
+
+def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held]) -> list[_Held] | None:
+    """Return what must leave so that `size` fits (maybe nothing), or None if it cannot fit."""
+    if size <= budget.available:
+        return []
+    budget.was_pressed = True
+    missing = size - budget.available
+    chosen: list[_Held] = []
+    for victim in victims:
+        if victim.score.value >= wanted.score.value:
+            break
+        if victim.fresh and not wanted.urgent:
+            continue
+        chosen.append(victim)
+        missing -= victim.holding.bytes
+        if missing <= 0:
+            return chosen
+    return None
+
+
+def _relieve(budget: Budget, victims: list[_Held], *, pressed: bool) -> list[_Held]:
+    """Return what leaves because the limits are passed (anything that may), or were reached (retained only).
+
+    Reaching a limit frees down to ``evict_to``, so that the next copy does not press at once again.
+    """
+    chosen = []
+    over = budget.available < 0
+    freed = 0
+    for victim in victims:
+        if victim.fresh:
+            continue
+        beyond = over and budget.available + freed < 0
+        if not beyond and (victim.holding.demands or not (over or pressed) or budget.over_target <= freed):
+            break
+        chosen.append(victim)
+        freed += victim.holding.bytes
+    return chosen
+
+
+def _next_due(holdings: Sequence[Holding], settings: Settings, now: float) -> float | None:
+    moments = [
+        max(holding.keep_until or 0.0, holding.entry.cached_at + settings.retention.min_stay)
+        for holding in holdings
+        if not holding.demands
+    ]
+    return min((moment for moment in moments if moment > now), default=None)

@@ -1,0 +1,256 @@
+"""What the daemon answers and does for a person: the page, the API and the commands all end here."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from daemon import __version__, views
+from daemon.clock import Clock
+from daemon.dispatch import Dispatcher
+from daemon.errors import TargetBusy, TargetNotFound
+from daemon.health import Health
+from daemon.live import Live
+from daemon.model import File, Item, Play, Retention, TaskKind, TaskState, User
+from daemon.plex.library import PlexLibrary
+from daemon.plex.listener import Listener
+from daemon.progress import Progress
+from daemon.state import demands, ledger, plays, tasks
+from daemon.state.store import Store
+from daemon.web.service import Check, Listing, Query
+from daemon.workers import Workers
+from handlers.retention import released
+
+_BY_HAND = 100
+"""Priority of what a person asks for."""
+
+_KEY_IN_URL = re.compile(r"/library/metadata/(\w+)")
+
+
+class DaemonService:
+    """Implements `daemon.web.service.Service` on the daemon's own rooms."""
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        clock: Clock,
+        dispatcher: Dispatcher,
+        workers: Workers,
+        library: PlexLibrary,
+        listener: Listener,
+        progress: Progress,
+        health: Health,
+        *,
+        stop: Callable[[], None],
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._clock = clock
+        self._dispatcher = dispatcher
+        self._workers = workers
+        self._library = library
+        self._listener = listener
+        self._progress = progress
+        self._health = health
+        self._stop = stop
+        self._started_at = clock.now()
+
+    async def status(self) -> dict[str, Any]:
+        """Return one document that says how the daemon is."""
+        (files, size), counts = await self._store.run(
+            lambda connection: (ledger.totals(connection), tasks.counts(connection))
+        )
+        checks = self.readiness()
+        return {
+            "version": __version__,
+            "state": self._health.state(paused=self._workers.paused),
+            "started_at": views.iso(self._started_at),
+            "ready": all(check.ok for check in checks),
+            "checks": [{"name": check.name, "ok": check.ok, "text": check.text} for check in checks],
+            "cached_files": files,
+            "cached_bytes": size,
+            "sessions": len(self._listener.plays()),
+            "tasks": {state: counts.get(state, 0) for state in TaskState},
+        }
+
+    async def files(self, query: Query) -> Listing:
+        """Return the files on the cache and on their way."""
+        decision = await self._dispatcher.preview()
+
+        def read(connection: sqlite3.Connection) -> tuple[dict[str, str], list[Any]]:
+            states = (TaskState.QUEUED, TaskState.RUNNING, TaskState.FAILED)
+            return demands.users(connection), tasks.in_state(connection, *states)
+
+        users, queue = await self._store.run(read)
+        now = self._clock.now()
+        situation = decision.picture.situation
+        resting = [task for task in queue if task.state is not TaskState.FAILED or task.not_before > now]
+        min_stay = self._live.settings.retention.min_stay
+        rows = views.file_rows(situation.holdings, situation.wants, resting, users, min_stay, now)
+        return _page(rows, query, "plex_path")
+
+    async def tasks(self, query: Query) -> Listing:
+        """Return all remembered tasks, newest first."""
+        found = await self._store.run(lambda connection: tasks.in_state(connection, *TaskState))
+        rows = [views.task_row(task, self._progress.of(task.id)) for task in found]
+        return _page(rows, query, "-id")
+
+    async def sessions(self, query: Query) -> Listing:
+        """Return what plays now."""
+        now_playing = self._listener.plays()
+
+        def read(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+            return [self._session(connection, play) for play in now_playing]
+
+        return _page(await self._store.run(read), query, "started_at")
+
+    async def demands(self, query: Query) -> Listing:
+        """Return who wants what."""
+
+        def read(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+            users = demands.users(connection)
+            rows = []
+            for demand in demands.all_demands(connection):
+                item = demands.item(connection, demand.rating_key)
+                title = item.label if item else demand.rating_key
+                row = {"rating_key": demand.rating_key, "title": title}
+                rows.append(row | views.demand_row(demand, users))
+            return rows
+
+        return _page(await self._store.run(read), query, "title")
+
+    async def plan(self) -> dict[str, Any]:
+        """Return what would be cached and evicted now. Touches nothing."""
+        decision = await self._dispatcher.preview()
+        users = await self._store.run(demands.users)
+        return views.plan_document(decision.plan, users)
+
+    async def cache(self, target: str) -> list[int]:
+        """Bring a target onto the cache for at least ``after_stopped``; return the task ids."""
+        items = await self._resolve(target)
+        files = [self._live.mappings.resolve(one.plex_path, one.size) for item in items for one in item.files]
+        now = self._clock.now()
+        keep = now + max(self._live.settings.retention.after_stopped, self._live.settings.retention.min_stay)
+        ids: list[int] = []
+
+        def work(connection: sqlite3.Connection) -> None:
+            demands.put_items(connection, items)
+            kept = tuple(Retention(item.rating_key, "", keep, "asked for") for item in items)
+            demands.apply(connection, demands.Changes(put_retentions=kept))
+            for file in files:
+                if ledger.get_entry(connection, file.array_path) is None:
+                    new = tasks.NewTask(TaskKind.CACHE_IN, file, _BY_HAND, "asked for", forced=True)
+                    ids.append(tasks.put(connection, new, now))
+
+        await self._dispatcher.change(work)
+        self._dispatcher.tasks_added.ring()
+        return ids
+
+    async def evict(self, target: str) -> list[int]:
+        """Take a target off the cache and drop every wish for it; refuse what plays. Return the task ids."""
+        keys, files = await self._held(target)
+        now = self._clock.now()
+        ids: list[int] = []
+
+        def work(connection: sqlite3.Connection) -> None:
+            playing = {play.rating_key for play in plays.open_plays(connection)}
+            affected = {key for file in files for key in demands.keys_of_file(connection, file.plex_path)} | keys
+            if playing & affected:
+                raise TargetBusy(f"{target} is being played")
+            for key in affected:
+                wishes = demands.demands_of_item(connection, key)
+                kept = demands.retentions_of_item(connection, key)
+                demands.apply(connection, released(wishes, kept))
+            for file in files:
+                if ledger.get_entry(connection, file.array_path):
+                    new = tasks.NewTask(TaskKind.EVICT, file, _BY_HAND, "asked for", forced=True)
+                    ids.append(tasks.put(connection, new, now))
+
+        await self._dispatcher.change(work)
+        self._dispatcher.tasks_added.ring()
+        return ids
+
+    async def pause(self) -> None:
+        """Start no new task; running ones go on. Survives a restart."""
+        await self._set_paused(paused=True)
+
+    async def resume(self) -> None:
+        """Start tasks again."""
+        await self._set_paused(paused=False)
+
+    async def stop(self) -> None:
+        """End the daemon in order."""
+        self._stop()
+
+    async def refresh(self) -> None:
+        """Read the sessions and the history of Plex again, and plan anew."""
+        self._listener.reconcile_soon()
+        self._dispatcher.request_replan()
+
+    def readiness(self) -> list[Check]:
+        """Return what works and what does not."""
+        return self._health.checks()
+
+    async def webhook(self, payload: dict[str, Any]) -> bool:
+        """Take a webhook's payload; say whether it concerns this server."""
+        return self._listener.enqueue_webhook(payload)
+
+    async def _set_paused(self, *, paused: bool) -> None:
+        await self._store.run(lambda connection: demands.put_meta(connection, "paused", "1" if paused else ""))
+        self._workers.paused = paused
+        self._dispatcher.tasks_added.ring()
+
+    def _session(self, connection: sqlite3.Connection, play: Play) -> dict[str, Any]:
+        item = demands.item(connection, play.rating_key)
+        cached = item is not None and ledger.is_cached(connection, [file.plex_path for file in item.files])
+        return views.session_row(play, item, "cache" if cached else "array")
+
+    async def _held(self, target: str) -> tuple[set[str], list[File]]:
+        """Return the rating keys and files of a target, from the rows alone where they know it."""
+        if target.startswith("/") and not _KEY_IN_URL.search(target):
+            file = self._live.mappings.from_local(target)
+            if await self._store.run(lambda connection: ledger.get_entry(connection, file.array_path)):
+                return set(), [file]
+        items = await self._resolve(target)
+        files = [self._live.mappings.resolve(one.plex_path, one.size) for item in items for one in item.files]
+        return {item.rating_key for item in items}, files
+
+    async def _resolve(self, target: str) -> list[Item]:
+        """Return the movies and episodes that a rating key, a Plex URL or a path names."""
+        key = _rating_key(target)
+        if key:
+            items = await self._library.leaves(key)
+        elif target.startswith("/"):
+            found = await self._library.find_by_path(self._live.mappings.from_local(target).plex_path)
+            items = [found] if found else []
+        else:
+            raise TargetNotFound(f"{target!r} is no rating key, no Plex URL and no absolute path")
+        if not items:
+            raise TargetNotFound(f"Plex has no movie or episode for {target!r}")
+        return items
+
+
+def _rating_key(target: str) -> str:
+    if target.isdigit():
+        return target
+    found = _KEY_IN_URL.search(target.replace("%2F", "/").replace("%2f", "/"))
+    return found[1] if found else ""
+
+
+def _page(rows: Iterable[dict[str, Any]], query: Query, default_sort: str) -> Listing:
+    needle = query.q.casefold()
+    found = [row for row in rows if not needle or needle in str(row.values()).casefold()]
+    sort = query.sort or default_sort
+    key = sort.removeprefix("-")
+    found.sort(key=lambda row: _rank(row.get(key)), reverse=sort.startswith("-"))
+    return Listing(found[query.offset : query.offset + query.limit], len(found))
+
+
+def _rank(value: object) -> tuple[int, float, str]:
+    """Order values of any kind: none, then numbers, then text."""
+    if value is None:
+        return 0, 0.0, ""
+    return (1, value, "") if isinstance(value, int | float) else (2, 0.0, str(value).casefold())

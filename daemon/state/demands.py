@@ -1,0 +1,161 @@
+"""Rows of who wants what: users, items and their files, demands, retentions, what was watched."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+
+from daemon.model import Changes, Demand, Item, ItemType, MediaFile, Retention, User
+from daemon.state.rows import DEMAND, demand, select
+
+
+def put_user(connection: sqlite3.Connection, user: User, *, played_at: float | None = None) -> None:
+    """Record a user's title, and when they last played something."""
+    connection.execute(
+        "INSERT INTO users (id, title, last_played_at) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET "
+        "title = iif(?2 = '', title, ?2), last_played_at = max(ifnull(last_played_at, 0), ifnull(?3, 0))",
+        (user.id, user.title, played_at),
+    )
+
+
+def users(connection: sqlite3.Connection) -> dict[str, str]:
+    """Return the title of each user by id."""
+    return dict(select(connection, "SELECT id, title FROM users"))
+
+
+def put_items(connection: sqlite3.Connection, items: Iterable[Item]) -> None:
+    """Record items with all their files, in place of what was known of them."""
+    for item in items:
+        connection.execute(
+            "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                item.rating_key,
+                item.type,
+                item.title,
+                item.guid,
+                item.library,
+                item.duration,
+                item.show,
+                item.show_title,
+                item.season,
+                item.episode,
+            ),
+        )
+        connection.execute("DELETE FROM item_files WHERE rating_key = ?", (item.rating_key,))
+        connection.executemany(
+            "INSERT OR REPLACE INTO item_files VALUES (?, ?, ?, ?)",
+            [(item.rating_key, file.plex_path, file.size, file.part_id) for file in item.files],
+        )
+
+
+def item(connection: sqlite3.Connection, rating_key: str) -> Item | None:
+    """Return a recorded item."""
+    rows = select(connection, "SELECT * FROM items WHERE rating_key = ?", rating_key)
+    if not rows:
+        return None
+    key, kind, title, guid, library, duration, show, show_title, season, episode = rows[0]
+    files = select(connection, "SELECT plex_path, size, part_id FROM item_files WHERE rating_key = ?", key)
+    return Item(
+        key,
+        ItemType(kind),
+        title,
+        guid,
+        library,
+        duration,
+        tuple(MediaFile(*file) for file in files),
+        show,
+        show_title,
+        season,
+        episode,
+    )
+
+
+def keys_of_file(connection: sqlite3.Connection, plex_path: str) -> list[str]:
+    """Return the rating keys that a file belongs to (several for a multi-episode file)."""
+    rows = select(connection, "SELECT rating_key FROM item_files WHERE plex_path = ?", plex_path)
+    return [key for (key,) in rows]
+
+
+def apply(connection: sqlite3.Connection, changes: Changes) -> None:
+    """Carry out a handler's changes: drops first, then puts."""
+    connection.executemany(
+        "DELETE FROM demands WHERE rating_key = ? AND kind = ? AND user = ? AND play = ?",
+        [(gone.rating_key, gone.kind, gone.user, gone.play) for gone in changes.drop_demands],
+    )
+    connection.executemany(
+        f"INSERT OR REPLACE INTO demands ({DEMAND}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (new.rating_key, new.kind, new.user, new.since, new.until, new.position, new.show, new.play)
+            for new in changes.put_demands
+        ],
+    )
+    connection.executemany(
+        "DELETE FROM retentions WHERE rating_key = ? AND user = ?", changes.drop_retentions
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO retentions (rating_key, user, until, why) VALUES (?, ?, ?, ?)",
+        [(new.rating_key, new.user, new.until, new.why) for new in changes.put_retentions],
+    )
+
+
+def all_demands(connection: sqlite3.Connection) -> list[Demand]:
+    """Return every demand."""
+    return [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands")]
+
+
+def demands_of_item(connection: sqlite3.Connection, rating_key: str) -> list[Demand]:
+    """Return the demands of one item."""
+    sql = f"SELECT {DEMAND} FROM demands WHERE rating_key = ?"
+    return [demand(row) for row in select(connection, sql, rating_key)]
+
+
+def demands_of_show(connection: sqlite3.Connection, user: str, show: str) -> list[Demand]:
+    """Return a user's demands of one show."""
+    sql = f"SELECT {DEMAND} FROM demands WHERE user = ? AND show = ?"
+    return [demand(row) for row in select(connection, sql, user, show)]
+
+
+def demands_of_play(connection: sqlite3.Connection, play: str) -> list[Demand]:
+    """Return the demands that one play made."""
+    return [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands WHERE play = ?", play)]
+
+
+def retentions_of_item(connection: sqlite3.Connection, rating_key: str) -> list[Retention]:
+    """Return the retentions of one item."""
+    sql = "SELECT rating_key, user, until, why FROM retentions WHERE rating_key = ?"
+    return [Retention(*row) for row in select(connection, sql, rating_key)]
+
+
+def due(connection: sqlite3.Connection, now: float) -> tuple[list[Demand], list[Retention]]:
+    """Return the demands and retentions whose time is over."""
+    over = [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands WHERE until <= ?", now)]
+    sql = "SELECT rating_key, user, until, why FROM retentions WHERE until <= ?"
+    return over, [Retention(*row) for row in select(connection, sql, now)]
+
+
+def next_due(connection: sqlite3.Connection) -> float | None:
+    """Return when the next demand or retention ends, in seconds since the epoch."""
+    sql = "SELECT min(until) FROM (SELECT min(until) AS until FROM demands UNION ALL SELECT min(until) FROM retentions)"
+    (moment,) = select(connection, sql)[0]
+    return None if moment is None else float(moment)
+
+
+def put_watched(connection: sqlite3.Connection, rating_key: str, user: str, at: float) -> None:
+    """Record that a user has finished an item."""
+    connection.execute("INSERT OR REPLACE INTO watched VALUES (?, ?, ?)", (rating_key, user, at))
+
+
+def watched_by(connection: sqlite3.Connection, user: str) -> set[str]:
+    """Return the rating keys that a user is known to have finished."""
+    return {key for (key,) in select(connection, "SELECT rating_key FROM watched WHERE user = ?", user)}
+
+
+def get_meta(connection: sqlite3.Connection, key: str) -> str:
+    """Return a remembered value, or an empty string."""
+    rows = select(connection, "SELECT value FROM meta WHERE key = ?", key)
+    return rows[0][0] if rows else ""
+
+
+def put_meta(connection: sqlite3.Connection, key: str, value: str) -> None:
+    """Remember a value under a name."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))

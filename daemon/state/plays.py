@@ -1,0 +1,42 @@
+"""Rows of plays: the open ones survive a restart, the ended ones are the history."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from daemon.model import Play
+from daemon.state.rows import PLAY, play, select
+
+
+def put_play(connection: sqlite3.Connection, new: Play, *, stopped_at: float | None = None) -> None:
+    """Record a play as it is now; `stopped_at` ends it."""
+    connection.execute(
+        f"INSERT OR REPLACE INTO plays ({PLAY}, stopped_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+        (
+            new.id,
+            new.session_key,
+            new.rating_key,
+            new.user.id,
+            new.user.title,
+            new.client,
+            new.player,
+            new.state,
+            new.started_at,
+            new.last_seen,
+            new.view_offset,
+            new.duration,
+            new.confirmed,
+            new.watched,
+            stopped_at,
+        ),
+    )
+
+
+def open_plays(connection: sqlite3.Connection) -> list[Play]:
+    """Return the plays that have not ended."""
+    return [play(row) for row in select(connection, f"SELECT {PLAY} FROM plays WHERE stopped_at IS NULL")]
+
+
+def forget_before(connection: sqlite3.Connection, moment: float) -> None:
+    """Delete plays that ended before `moment`."""
+    connection.execute("DELETE FROM plays WHERE stopped_at < ?", (moment,))

@@ -1,0 +1,89 @@
+"""How model types become rows and come back."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from typing import Any
+
+from daemon.model import Demand, DemandKind, Entry, File, Play, PlayState, Task, TaskKind, TaskState, User
+
+
+def to_db(path: str) -> str | bytes:
+    """Return `path` as SQLite can hold it: names that are not valid Unicode become blobs."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return path
+
+
+def from_db(value: str | bytes) -> str:
+    """Return the path that `to_db` stored."""
+    return value if isinstance(value, str) else os.fsdecode(value)
+
+
+def select(connection: sqlite3.Connection, sql: str, *values: object) -> list[Any]:
+    """Return all rows of a query."""
+    return connection.execute(sql, values).fetchall()
+
+
+def marks(count: int) -> str:
+    """Return so many question marks for an ``IN (…)``."""
+    return ",".join("?" * count)
+
+
+DEMAND = "rating_key, kind, user, since, until, position, show, play"
+
+
+def demand(row: tuple[Any, ...]) -> Demand:
+    """Build a demand from the columns `DEMAND`."""
+    return Demand(row[0], DemandKind(row[1]), *row[2:])
+
+
+ENTRY = (
+    "plex_path, array_path, cache_path, mapping, size, mtime_ns, cached_at, last_played_at, checksum, parent, "
+    "placement"
+)
+
+
+def entry(row: tuple[Any, ...]) -> Entry:
+    """Build an entry from the columns `ENTRY`."""
+    file = File(from_db(row[0]), from_db(row[1]), from_db(row[2]), row[3], row[4])
+    return Entry(file, row[5], row[6], row[7], row[8], from_db(row[9]), row[10])
+
+
+PLAY = (
+    "id, session_key, rating_key, user, user_title, client, player, state, started_at, last_seen, view_offset, "
+    "duration, confirmed, watched"
+)
+
+
+def play(row: tuple[Any, ...]) -> Play:
+    """Build a play from the columns `PLAY`."""
+    key, session, rating_key, user, title, client, player, state, *rest, confirmed, watched = row
+    return Play(
+        key,
+        session,
+        rating_key,
+        User(user, title),
+        client,
+        player,
+        PlayState(state),
+        *rest,
+        confirmed=bool(confirmed),
+        watched=bool(watched),
+    )
+
+
+TASK = (
+    "id, kind, plex_path, array_path, cache_path, mapping, size, state, priority, why, created_at, attempts, "
+    "not_before, error, bytes_done, bytes_total, started_at, finished_at, forced"
+)
+
+
+def task(row: tuple[Any, ...]) -> Task:
+    """Build a task from the columns `TASK`."""
+    key, kind, plex_path, array_path, cache_path, mapping, size, state, *rest, forced = row
+    file = File(from_db(plex_path), from_db(array_path), from_db(cache_path), mapping, size)
+    return Task(key, TaskKind(kind), file, TaskState(state), *rest, forced=bool(forced))

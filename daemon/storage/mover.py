@@ -1,0 +1,265 @@
+"""The bytes: from one open file to another, slice by slice, without filling the page cache."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import hashlib
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from daemon.errors import NoSpace, SourceChanged, SourceMissing
+from daemon.storage import linux
+from daemon.storage.identity import Identity
+from daemon.storage.threads import Threads
+
+SLICE = 0.1
+"""Seconds that one slice takes: the unit of progress, of cancelling, and of slowing down."""
+_SMALLEST = 1 << 20
+_LARGEST = 8 << 20
+"""Bytes in a window, after which written pages are dropped. Larger ones were slower, see benchmarks/copying.py."""
+_NOT_HERE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
+_HASH = "blake2b"
+
+
+class Pair:
+    """An open source and an open target. `close` waits for nobody: the last thread that uses them closes them."""
+
+    def __init__(self, source: int, target: int) -> None:
+        self._descriptors = (source, target)
+        self._lock = threading.Lock()
+        self._users = 0
+        self.closed = False
+
+    @contextmanager
+    def borrowed(self) -> Iterator[tuple[int, int]]:
+        """Keep both open meanwhile. SourceMissing once they are closed."""
+        with self._lock:
+            if self.closed:
+                raise SourceMissing("the copy was given up")
+            self._users += 1
+        try:
+            yield self._descriptors
+        finally:
+            with self._lock:
+                self._users -= 1
+                self._release()
+
+    def close(self) -> None:
+        """Close both now, or when the last thread leaves them."""
+        with self._lock:
+            if not self.closed:
+                self.closed = True
+                self._release()
+
+    def _release(self) -> None:
+        if self.closed and self._users == 0:
+            for descriptor in self._descriptors:
+                os.close(descriptor)
+
+
+class Pace:
+    """How fast copies may go: all of them together `rate` bytes a second (0: no limit), each half while `busy`."""
+
+    def __init__(self, rate: int) -> None:
+        self._rate = rate
+        self._free_at = 0.0
+
+    @property
+    def most(self) -> int | None:
+        """Return how many bytes a slice may have, so that the rate holds from one slice to the next."""
+        return max(64 << 10, int(self._rate * SLICE)) if self._rate else None
+
+    async def rest(self, count: int, took: float, *, busy: bool) -> None:
+        """Wait as long as a slice of `count` bytes that took `took` seconds has to be made up for."""
+        now = time.monotonic()
+        wait = took if busy else 0.0
+        if self._rate:
+            self._free_at = max(self._free_at, now - took) + count / self._rate
+            wait = max(wait, self._free_at - now)
+        if wait > 0:
+            await asyncio.sleep(wait)
+
+
+async def copy(
+    threads: Threads,
+    mapping: str,
+    work: Copy | Reading,
+    *,
+    pace: Pace,
+    busy: Callable[[], bool],
+    progress: Callable[[int], None],
+) -> str:
+    """Do all slices of `work`; `progress` hears the bytes done after each. Return the checksum, if there is one."""
+    while not work.complete:
+        before, began = work.done, time.monotonic()
+        await threads.slice(mapping, work.step, pace.most)
+        progress(work.done)
+        await pace.rest(work.done - before, time.monotonic() - began, busy=busy())
+    return work.checksum
+
+
+class Copy:
+    """One file's bytes. `step` blocks and is called by one thread at a time.
+
+    The source must stay what `identity` says, and the target's file system must keep `keep_free(total)` bytes
+    free; both are looked at before every slice.
+    """
+
+    def __init__(
+        self, pair: Pair, identity: Identity, *, keep_free: Callable[[int], int], with_checksum: bool
+    ) -> None:
+        self._pair = pair
+        self._identity = identity
+        self._keep_free = keep_free
+        self._window = _SMALLEST
+        self._written: tuple[int, int] | None = None
+        self._memory = _Memory(with_checksum=with_checksum)
+        self._ways = [self._memory.move] if with_checksum else [_copy_file_range, _sendfile, self._memory.move]
+        self.done = 0
+
+    @property
+    def complete(self) -> bool:
+        """Say whether all bytes are there."""
+        return self.done == self._identity.size
+
+    @property
+    def checksum(self) -> str:
+        """Return the checksum of the bytes so far; empty if none was asked for."""
+        return self._memory.checksum
+
+    def step(self, most: int | None = None) -> None:
+        """Copy for about `SLICE` seconds, at most `most` bytes."""
+        end = time.monotonic() + SLICE
+        stop = min(self._identity.size, self.done + (most or self._identity.size))
+        with self._pair.borrowed() as (source, target):
+            _demand_unchanged(source, self._identity)
+            _demand_room(target, self._keep_free)
+            while self.done < stop and time.monotonic() < end and not self._pair.closed:
+                began = time.monotonic()
+                count = min(self._window, stop - self.done)
+                self._move(source, target, count)
+                self._drop_behind(source, target, count)
+                self._adapt(time.monotonic() - began)
+
+    def _move(self, source: int, target: int, count: int) -> None:
+        end = self.done + count
+        while self.done < end:
+            try:
+                moved = self._ways[0](source, target, self.done, end - self.done)
+            except OSError as error:
+                if error.errno not in _NOT_HERE or len(self._ways) == 1:
+                    raise
+                moved = 0
+            self.done += moved
+            # Some file systems answer 0 to copy_file_range though there is more; reading tells the truth.
+            if moved == 0 and len(self._ways) == 1:
+                raise SourceChanged("the source ended early")
+            if moved == 0:
+                del self._ways[0]
+
+    def _drop_behind(self, source: int, target: int, count: int) -> None:
+        offset = self.done - count
+        os.posix_fadvise(source, offset, count, os.POSIX_FADV_DONTNEED)
+        linux.start_writing(target, offset, count)
+        if self._written:
+            linux.wait_written(target, *self._written)
+            os.posix_fadvise(target, *self._written, os.POSIX_FADV_DONTNEED)
+        self._written = (offset, count)
+
+    def _adapt(self, took: float) -> None:
+        if took > SLICE:
+            self._window = max(_SMALLEST, self._window // 2)
+        elif took < SLICE / 2:
+            self._window = min(_LARGEST, self._window * 2)
+
+
+class Reading:
+    """One file's checksum, read from the disk. `step` blocks and is called by one thread at a time."""
+
+    def __init__(self, pair: Pair, size: int, *, of_target: bool) -> None:
+        self._pair = pair
+        self._size = size
+        self._of_target = of_target
+        self._memory = _Memory(with_checksum=True)
+        self.done = 0
+
+    @property
+    def complete(self) -> bool:
+        """Say whether the end is reached."""
+        return self.done == self._size
+
+    @property
+    def checksum(self) -> str:
+        """Return the checksum of the bytes so far."""
+        return self._memory.checksum
+
+    def step(self, most: int | None = None) -> None:
+        """Read for about `SLICE` seconds, at most `most` bytes."""
+        end = time.monotonic() + SLICE
+        stop = min(self._size, self.done + (most or self._size))
+        with self._pair.borrowed() as pair:
+            file = pair[self._of_target]
+            if self.done == 0:
+                # What is still in memory says nothing about what the disk has.
+                os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
+            while self.done < stop and time.monotonic() < end and not self._pair.closed:
+                count = self._memory.read(file, self.done, stop - self.done)
+                if count == 0:
+                    raise SourceChanged("the file ended early")
+                os.posix_fadvise(file, self.done, count, os.POSIX_FADV_DONTNEED)
+                self.done += count
+
+
+class _Memory:
+    """The way through a buffer of ours, which works everywhere and is the only one that a checksum can take."""
+
+    def __init__(self, *, with_checksum: bool) -> None:
+        self._buffer: memoryview | None = None
+        self._hash = hashlib.new(_HASH) if with_checksum else None
+
+    @property
+    def checksum(self) -> str:
+        return f"{_HASH}:{self._hash.hexdigest()}" if self._hash else ""
+
+    def read(self, source: int, offset: int, count: int) -> int:
+        self._buffer = self._buffer or memoryview(bytearray(_SMALLEST))
+        found = os.preadv(source, [self._buffer[: min(count, _SMALLEST)]], offset)
+        if self._hash:
+            self._hash.update(self._buffer[:found])
+        return found
+
+    def move(self, source: int, target: int, offset: int, count: int) -> int:
+        found = self.read(source, offset, count)
+        written = 0
+        while written < found:
+            assert self._buffer is not None
+            written += os.pwrite(target, self._buffer[written:found], offset + written)
+        return found
+
+
+def _copy_file_range(source: int, target: int, offset: int, count: int) -> int:
+    return os.copy_file_range(source, target, count, offset, offset)
+
+
+def _sendfile(source: int, target: int, offset: int, count: int) -> int:
+    os.lseek(target, offset, os.SEEK_SET)
+    return os.sendfile(target, source, offset, count)
+
+
+def _demand_unchanged(source: int, identity: Identity) -> None:
+    found = os.fstat(source)
+    if found.st_nlink == 0:
+        raise SourceMissing("the source was deleted while it was copied")
+    if Identity.of(found) != identity:
+        raise SourceChanged("the source changed while it was copied")
+
+
+def _demand_room(target: int, keep_free: Callable[[int], int]) -> None:
+    found = os.fstatvfs(target)
+    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+    if free < keep_free(total):
+        raise NoSpace(f"only {free} bytes are left on the cache")

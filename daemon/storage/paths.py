@@ -1,0 +1,141 @@
+"""Which file is meant: the same path as Plex, the array and the cache see it. Never looks at a disk."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from daemon.config import MappingSettings
+from daemon.errors import UnmappedPath
+from daemon.model import File
+
+OWN_FOLDER = ".ondeckd"
+"""The folder at a mapping's root that holds what is ours."""
+OWN_PREFIX = ".ondeckd-"
+"""Begins the names of temporary files outside of that folder."""
+
+_WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
+
+
+class Mappings:
+    """The mappings in force; the longest root that covers a path decides."""
+
+    def __init__(self, mappings: Sequence[MappingSettings]) -> None:
+        self.all = tuple(mappings)
+        self._by_name = {mapping.name: mapping for mapping in mappings}
+        self._plex = _longest_first((mapping.plex, mapping) for mapping in mappings)
+        local = [(root, mapping) for mapping in mappings for root in _local_roots(mapping)]
+        self._local = _longest_first(local)
+
+    def by_name(self, name: str) -> MappingSettings:
+        """Return the mapping of that name; UnmappedPath if there is none (any more)."""
+        try:
+            return self._by_name[name]
+        except KeyError:
+            raise UnmappedPath(f"there is no mapping {name!r}") from None
+
+    def resolve(self, plex_path: str, size: int = 0) -> File:
+        """Return the file that Plex calls `plex_path`; UnmappedPath where no mapping covers it."""
+        return _find(self._plex, plex_path, size)
+
+    def from_local(self, path: str) -> File:
+        """Return the file behind a path on any tier, through the union, or as Plex sees it."""
+        try:
+            return _find(self._local, path, 0)
+        except UnmappedPath:
+            return self.resolve(path)
+
+    def sidecar(self, video: File, array_path: str) -> File:
+        """Return the file at `array_path` that belongs to `video` (same mapping)."""
+        mapping = self.by_name(video.mapping)
+        return _build(mapping, parts_below(array_path, mapping.array), 0)
+
+
+def parts_below(path: str, root: str) -> tuple[str, ...]:
+    """Return the components of `path` below `root`; UnmappedPath if it is not below, or is `root` itself."""
+    parts = _checked(path).below(_Path.of(root))
+    if not parts:
+        raise UnmappedPath(f"{path!r} is not below {root}")
+    return parts
+
+
+@dataclass(frozen=True, slots=True)
+class _Path:
+    """An absolute path taken apart. `drive` is empty on a system without drives."""
+
+    drive: str
+    parts: tuple[str, ...]
+
+    @classmethod
+    def of(cls, text: str) -> _Path:
+        if not _WINDOWS.match(text):
+            return cls("", tuple(part for part in text.split("/") if part))
+        first, *rest = text.replace("\\", "/").split("/")
+        return cls(first.casefold() or "//", tuple(part for part in rest if part))
+
+    def below(self, root: _Path) -> tuple[str, ...]:
+        """Return the components below `root`, none if there are none or it is another tree."""
+        depth = len(root.parts)
+        if self.drive != root.drive or self._folded(depth) != root._folded(depth):
+            return ()
+        return self.parts[depth:]
+
+    def _folded(self, depth: int) -> tuple[str, ...]:
+        # Windows does not tell upper case from lower in names, so a root may be written either way.
+        return tuple(part.casefold() if self.drive else part for part in self.parts[:depth])
+
+
+def _checked(path: str) -> _Path:
+    if "\0" in path:
+        raise UnmappedPath(f"{path!r} contains a NUL")
+    if not path.startswith("/") and not _WINDOWS.match(path):
+        raise UnmappedPath(f"{path!r} is not an absolute path")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise UnmappedPath(f"{path!r} cannot be the name of a file") from None
+    found = _Path.of(path)
+    if {"..", "."} & set(found.parts):
+        raise UnmappedPath(f"{path!r} contains a relative component")
+    if any(part == OWN_FOLDER or part.startswith(OWN_PREFIX) for part in found.parts):
+        raise UnmappedPath(f"{path!r} is one of ondeckd's own names")
+    return found
+
+
+def _find(roots: Sequence[tuple[_Path, MappingSettings]], text: str, size: int) -> File:
+    path = _checked(text)
+    for root, mapping in roots:
+        if parts := path.below(root):
+            return _build(mapping, parts, size)
+    raise UnmappedPath(f"no mapping covers {text!r}")
+
+
+def _build(mapping: MappingSettings, parts: tuple[str, ...], size: int) -> File:
+    below = "/".join(parts)
+    windows = bool(_WINDOWS.match(mapping.plex))
+    return File(
+        plex_path=_join(mapping.plex.replace("\\", "/"), below).replace("/", "\\")
+        if windows
+        else _join(mapping.plex, below),
+        array_path=_join(mapping.array, below),
+        cache_path=_join(mapping.cache, below),
+        mapping=mapping.name,
+        size=size,
+    )
+
+
+def _join(root: str, below: str) -> str:
+    return f"{root.rstrip('/')}/{below}"
+
+
+def _local_roots(mapping: MappingSettings) -> list[str]:
+    return [root for root in (mapping.array, mapping.cache, mapping.union) if root]
+
+
+def _longest_first(
+    roots: Iterable[tuple[str, MappingSettings]],
+) -> list[tuple[_Path, MappingSettings]]:
+    taken_apart = [(_Path.of(root), mapping) for root, mapping in roots]
+    return sorted(taken_apart, key=lambda pair: len(pair[0].parts), reverse=True)

@@ -1,0 +1,174 @@
+"""Folders, opened so that no link leads out of a root, and the names ondeckd makes in them."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from daemon.errors import UnmappedPath
+from daemon.storage import attributes, linux
+from daemon.storage.paths import OWN_FOLDER, OWN_PREFIX
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_MADE_BY_US = "user.ondeckd.made"
+"""Marks a folder as made by ondeckd, so that the way back removes it, and no other."""
+
+TEMPORARY = re.compile(r"[0-9a-f]{32}\.(part|probe)")
+BESIDE = re.compile(re.escape(OWN_PREFIX) + TEMPORARY.pattern)
+
+
+def open_folder(root: str, parts: tuple[str, ...]) -> int:
+    """Open the folder at `parts` below `root`; UnmappedPath if links lead out of the root."""
+    return _inside(os.open(os.path.join(root, *parts), _FOLDER), root)
+
+
+def open_file(root: str, parts: tuple[str, ...]) -> int:
+    """Open a file for reading; UnmappedPath if links lead out of the root."""
+    # Without O_NONBLOCK a named pipe in a media folder would be waited for.
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+    return _inside(os.open(os.path.join(root, *parts), flags), root)
+
+
+def _inside(descriptor: int, root: str) -> int:
+    """Return `descriptor` if what was opened lies below `root`. Asks about the open file: nobody can swap it."""
+    try:
+        found = os.readlink(f"/proc/self/fd/{descriptor}")
+        real = os.path.realpath(root)
+        if found != real and not found.startswith(real.rstrip("/") + "/"):
+            raise UnmappedPath(f"{found} lies outside of {root}: a link leads out")
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+@contextmanager
+def folder(root: str, parts: tuple[str, ...] = ()) -> Iterator[int]:
+    """Hold a folder open."""
+    descriptor = open_folder(root, parts)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def nearest_folder(root: str, parts: tuple[str, ...]) -> Iterator[int]:
+    """Hold the deepest folder on the way to `parts` that exists."""
+    for depth in range(len(parts), -1, -1):
+        try:
+            descriptor = open_folder(root, parts[:depth])
+        except FileNotFoundError:
+            if depth == 0:
+                raise
+            continue
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)
+        return
+
+
+@contextmanager
+def made_folder(root: str, parts: tuple[str, ...], twin_root: str) -> Iterator[int]:
+    """Hold the folder at `parts` open, made with the owner and mode of its twin below `twin_root` if need be."""
+    descriptor = _make(root, parts, twin_root)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _make(root: str, parts: tuple[str, ...], twin_root: str) -> int:
+    try:
+        return open_folder(root, parts)
+    except FileNotFoundError:
+        if not parts:
+            raise
+    parent = _make(root, parts[:-1], twin_root)
+    try:
+        with folder(twin_root, parts) as twin:
+            _make_one(parent, parts[-1], twin)
+    finally:
+        os.close(parent)
+    return open_folder(root, parts)
+
+
+def _make_one(parent: int, name: str, twin: int) -> None:
+    # Made aside and renamed: under a union a folder that is not yet its users' would hide the array's from them.
+    aside = OWN_PREFIX + temporary_name("part")
+    os.mkdir(aside, 0o700, dir_fd=parent)
+    made = os.open(aside, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    try:
+        attributes.keep(twin, made)
+        _mark(made)
+        os.fsync(made)
+        _name_folder(aside, name, parent)
+        os.fsync(parent)
+    finally:
+        os.close(made)
+        with suppress(FileNotFoundError):
+            os.rmdir(aside, dir_fd=parent)
+
+
+def _name_folder(aside: str, name: str, parent: int) -> None:
+    try:
+        if not linux.rename_new(aside, name, old_folder=parent, new_folder=parent):
+            os.rename(aside, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except OSError as error:
+        # Another copy, or somebody else, has made it meanwhile: theirs is as good.
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+
+
+def _mark(made: int) -> None:
+    try:
+        os.setxattr(made, _MADE_BY_US, b"1")
+    except OSError as error:
+        # Where a folder cannot be marked it stays behind, empty, rather than somebody else's being removed.
+        if error.errno not in (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENOSPC):
+            raise
+
+
+def remove_empty(root: str, parts: tuple[str, ...]) -> None:
+    """Remove the folder at `parts` and those above it as long as they are empty and were made by ondeckd."""
+    for depth in range(len(parts), 0, -1):
+        try:
+            with folder(root, parts[:depth]) as found:
+                os.getxattr(found, _MADE_BY_US)
+            with folder(root, parts[: depth - 1]) as parent:
+                os.rmdir(parts[depth - 1], dir_fd=parent)
+                os.fsync(parent)
+        except FileNotFoundError:
+            continue
+        except (OSError, UnmappedPath):
+            return
+
+
+def temporary_name(kind: str) -> str:
+    """Return a name that nothing else has; `kind` is ``part`` or ``probe``."""
+    return f"{secrets.token_hex(16)}.{kind}"
+
+
+@contextmanager
+def own_folder(root: str) -> Iterator[int]:
+    """Hold our own folder below a cache root open; it is made if it is not there."""
+    with folder(root) as above:
+        try:
+            os.mkdir(OWN_FOLDER, 0o700, dir_fd=above)
+        except FileExistsError:
+            pass
+        descriptor = os.open(OWN_FOLDER, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def has_own_folder(root: str) -> bool:
+    """Say whether ondeckd has been at work below this root."""
+    return os.path.isdir(os.path.join(root, OWN_FOLDER))

@@ -1,0 +1,119 @@
+"""What the HTTP side asks of the daemon. Nothing in this package reaches past these names.
+
+Every method answers from memory or from the store; none waits for Plex's playback or for a copy. Errors
+are those of `daemon.errors`. Times are ISO 8601 in UTC with a ``Z``, sizes are bytes, durations seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Protocol
+
+SORT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "files": (
+            "plex_path",
+            "array_path",
+            "cache_path",
+            "size",
+            "state",
+            "score",
+            "cached_at",
+            "keep_until",
+            "last_played_at",
+        ),
+        "tasks": (
+            "id",
+            "kind",
+            "file",
+            "state",
+            "priority",
+            "attempts",
+            "created_at",
+            "started_at",
+            "finished_at",
+        ),
+        "sessions": ("id", "title", "user", "player", "state", "tier", "started_at"),
+        "demands": ("title", "rating_key", "kind", "user", "since", "until", "position"),
+    }
+)
+"""By which fields each list may be sorted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """Which part of a list is asked for.
+
+    `q` is searched in all fields, whatever the case. `sort` is one of the list's `SORT_KEYS`, with a ``-``
+    before it for the largest first, or empty for the list's natural order.
+    """
+
+    limit: int = 100
+    offset: int = 0
+    q: str = ""
+    sort: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """One part of a list; `total` counts all that matches the query."""
+
+    items: list[dict[str, Any]] = field(default_factory=list)
+    total: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that must hold for the daemon to do its work; `text` says how it is, for a person."""
+
+    name: str
+    ok: bool
+    text: str = ""
+
+
+class Service(Protocol):
+    """The daemon as the webhook, the API, the page and the commands see it."""
+
+    async def status(self) -> dict[str, Any]:
+        """Return one document that says how the daemon is."""
+
+    async def files(self, query: Query) -> Listing:
+        """Return the files on the cache and on their way."""
+
+    async def tasks(self, query: Query) -> Listing:
+        """Return the tasks that are remembered."""
+
+    async def sessions(self, query: Query) -> Listing:
+        """Return what plays now."""
+
+    async def demands(self, query: Query) -> Listing:
+        """Return who wants what."""
+
+    async def plan(self) -> dict[str, Any]:
+        """Return what would be cached and evicted now."""
+
+    async def cache(self, target: str) -> list[int]:
+        """Ask for a target's files on the cache; return the task ids. TargetNotFound, UnmappedPath."""
+
+    async def evict(self, target: str) -> list[int]:
+        """Ask for a target's files off the cache; return the task ids. TargetNotFound, TargetBusy."""
+
+    async def pause(self) -> None:
+        """Start no new task."""
+
+    async def resume(self) -> None:
+        """Start tasks again."""
+
+    async def stop(self) -> None:
+        """End what runs, cleanly."""
+
+    async def refresh(self) -> None:
+        """Read Plex again and plan anew."""
+
+    def readiness(self) -> list[Check]:
+        """Return what works and what does not, without waiting."""
+
+    async def webhook(self, payload: dict[str, Any]) -> bool:
+        """Record a webhook's payload; say whether it concerns this server."""

@@ -1,0 +1,95 @@
+"""What a play changes: the playing item and the next episodes are demanded, a stop starts the retention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from daemon.config import Settings
+from daemon.model import (
+    Changes,
+    Demand,
+    DemandKind,
+    Item,
+    PlaybackConfirmed,
+    PlaybackStarted,
+    PlaybackStopped,
+    Retention,
+    User,
+)
+
+
+def excluded(user: User, settings: Settings) -> bool:
+    """Say whether the settings leave this user out (by id or title)."""
+    return user.id in settings.users.exclude or user.title in settings.users.exclude
+
+
+def started(event: PlaybackStarted, item: Item, following: Iterable[Item], settings: Settings) -> Changes:
+    """Demand the playing item and the episodes that follow. What an earlier play demanded stays for now.
+
+    An excluded user demands nothing (what is playing is protected all the same, by being played).
+    """
+    play = event.play
+    if excluded(play.user, settings):
+        return Changes()
+    first = [item] if settings.playback.cache_current else []
+    return Changes(
+        put_demands=tuple(
+            Demand(
+                rating_key=wanted.rating_key,
+                kind=DemandKind.PLAYING if position == 0 else DemandKind.NEXT_UP,
+                user=play.user.id,
+                since=event.at,
+                position=position,
+                show=item.show,
+                play=play.id,
+            )
+            for position, wanted in [*((0, one) for one in first), *enumerate(following, start=1)]
+        )
+    )
+
+
+def confirmed(event: PlaybackConfirmed, of_show: Iterable[Demand], open_plays: Iterable[str]) -> Changes:
+    """Let this play take the place of the user's earlier plays of the show, and cancel the item's retention.
+
+    `of_show` are the user's demands of this show; those of `open_plays` (other screens) stay.
+    """
+    play = event.play
+    alive = {play.id, *open_plays}
+    return Changes(
+        drop_demands=tuple(
+            demand for demand in of_show if demand.kind is DemandKind.NEXT_UP and demand.play not in alive
+        ),
+        drop_retentions=((play.rating_key, play.user.id),),
+    )
+
+
+def stopped(event: PlaybackStopped, made: Iterable[Demand], settings: Settings) -> Changes:
+    """End a play: too short a one is taken back, any other starts the retention.
+
+    `made` are the demands that the play made. The next episodes stay wanted for as long as a half-watched
+    item does, since the user will go on there.
+    """
+    play = event.play
+    made = list(made)
+    if not play.watched and event.at - play.started_at < settings.playback.min_play:
+        return Changes(drop_demands=tuple(made))
+    retention = settings.retention
+    until = event.at + max(retention.after_stopped, retention.min_stay)
+    keep = retention.after_watched if play.watched else retention.after_stopped
+    return Changes(
+        drop_demands=tuple(demand for demand in made if demand.kind is DemandKind.PLAYING),
+        put_demands=tuple(
+            replace(demand, until=until) for demand in made if demand.kind is DemandKind.NEXT_UP
+        ),
+        put_retentions=retained(play.rating_key, play.user, event.at, keep, watched=play.watched, settings=settings),
+    )
+
+
+def retained(
+    rating_key: str, user: User, at: float, keep: float, *, watched: bool, settings: Settings
+) -> tuple[Retention, ...]:
+    """Return the retention of what a user played; none for an excluded user or a setting of 0."""
+    if not keep or excluded(user, settings):
+        return ()
+    return (Retention(rating_key, user.id, at + keep, "watched" if watched else "stopped half-way"),)

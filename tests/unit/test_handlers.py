@@ -1,0 +1,112 @@
+"""The handlers: what plays, stops and scrobbles change."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from daemon.config import build
+from daemon.model import (
+    Changes,
+    DemandKind,
+    PlaybackConfirmed,
+    PlaybackStarted,
+    PlaybackStopped,
+    Watched,
+)
+from handlers import playback, retention, scrobble
+from tests.support.values import ALICE, BOB, NOW, demand, episode, play
+
+SETTINGS = build({"users": {"exclude": ["Bob"]}})
+ITEM = episode(1)
+FOLLOWING = [episode(2), episode(3)]
+HOUR = 3600.0
+
+
+def test_a_play_demands_the_item_and_what_follows_in_order() -> None:
+    changes = playback.started(PlaybackStarted(play(ITEM), NOW), ITEM, FOLLOWING, SETTINGS)
+
+    assert [(one.rating_key, one.kind, one.position) for one in changes.put_demands] == [
+        (ITEM.rating_key, DemandKind.PLAYING, 0),
+        (FOLLOWING[0].rating_key, DemandKind.NEXT_UP, 1),
+        (FOLLOWING[1].rating_key, DemandKind.NEXT_UP, 2),
+    ]
+    assert {(one.play, one.show, one.user, one.until) for one in changes.put_demands} == {("p1", "100", "1", None)}
+
+
+def test_cache_current_off_demands_only_what_follows() -> None:
+    settings = build({"playback": {"cache_current": False}})
+    changes = playback.started(PlaybackStarted(play(ITEM), NOW), ITEM, FOLLOWING, settings)
+
+    assert [one.position for one in changes.put_demands] == [1, 2]
+
+
+def test_an_excluded_user_demands_nothing_by_title_or_id() -> None:
+    event = PlaybackStarted(play(ITEM, BOB), NOW)
+
+    assert playback.started(event, ITEM, FOLLOWING, SETTINGS) == Changes()
+    assert playback.started(event, ITEM, FOLLOWING, build({"users": {"exclude": ["22"]}})) == Changes()
+    assert playback.started(event, ITEM, FOLLOWING, build({})) != Changes()
+
+
+def test_a_confirmed_play_replaces_earlier_plays_but_not_those_on_other_screens() -> None:
+    mine = demand(DemandKind.NEXT_UP, "5", play="p1")
+    earlier = demand(DemandKind.NEXT_UP, "6", play="p0")
+    elsewhere = demand(DemandKind.NEXT_UP, "7", play="p9")
+    other_kind = demand(DemandKind.ON_DECK, "8")
+    changes = playback.confirmed(
+        PlaybackConfirmed(play(ITEM), NOW), [mine, earlier, elsewhere, other_kind], ["p9"]
+    )
+
+    assert changes.drop_demands == (earlier,)
+    assert changes.drop_retentions == ((ITEM.rating_key, ALICE.id),)
+
+
+def test_a_play_shorter_than_min_play_is_taken_back_whole() -> None:
+    made = [demand(DemandKind.PLAYING, play="p1"), demand(DemandKind.NEXT_UP, "2", play="p1")]
+    changes = playback.stopped(PlaybackStopped(play(ITEM), NOW + 29), made, SETTINGS)
+
+    assert changes == Changes(drop_demands=tuple(made))
+
+
+def test_a_stop_half_way_keeps_the_item_and_what_follows_for_after_stopped() -> None:
+    current, following = demand(DemandKind.PLAYING, play="p1"), demand(DemandKind.NEXT_UP, "2", play="p1")
+    changes = playback.stopped(PlaybackStopped(play(ITEM), NOW + 600), [current, following], SETTINGS)
+
+    week = NOW + 600 + 7 * 24 * HOUR
+    assert changes.drop_demands == (current,)
+    assert changes.put_demands == (replace(following, until=week),)
+    assert [(one.user, one.until, one.why) for one in changes.put_retentions] == [("1", week, "stopped half-way")]
+
+
+def test_a_watched_item_stays_only_for_after_watched() -> None:
+    changes = playback.stopped(PlaybackStopped(play(ITEM, watched=True), NOW + 5), [], SETTINGS)
+
+    assert [(one.until, one.why) for one in changes.put_retentions] == [(NOW + 5 + 12 * HOUR, "watched")]
+
+
+def test_a_retention_of_0_retains_nothing() -> None:
+    settings = build({"retention": {"after_stopped": "0", "after_watched": "0"}})
+
+    assert playback.stopped(PlaybackStopped(play(ITEM), NOW + 600), [], settings).put_retentions == ()
+
+
+def test_a_scrobble_ends_only_this_users_wishes() -> None:
+    mine, theirs = demand(DemandKind.NEXT_UP, "5"), demand(DemandKind.NEXT_UP, "5", user=BOB.id)
+    pinned = demand(DemandKind.PINNED, "5")
+    changes = scrobble.watched(Watched("5", ALICE, NOW, "webhook"), [mine, theirs, pinned], SETTINGS, playing=False)
+
+    assert changes.drop_demands == (mine,)
+    assert [one.until for one in changes.put_retentions] == [NOW + 12 * HOUR]
+
+
+def test_a_scrobble_while_it_still_plays_leaves_the_retention_to_the_stop() -> None:
+    changes = scrobble.watched(Watched("5", ALICE, NOW, "playback"), [], SETTINGS, playing=True)
+
+    assert changes.put_retentions == ()
+
+
+def test_an_eviction_by_hand_drops_every_wish_but_a_play() -> None:
+    playing, listed = demand(DemandKind.PLAYING), demand(DemandKind.WATCHLIST)
+
+    assert retention.released([playing, listed], []).drop_demands == (listed,)
+    assert retention.expired([playing, listed], []).drop_demands == (playing, listed)
