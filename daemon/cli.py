@@ -13,6 +13,7 @@ from daemon import __version__
 from daemon.commands.context import Context
 from daemon.commands.remote import commands
 from daemon.errors import ConfigError, OndeckdError
+from daemon.units import WrongValue, parse_duration
 
 EXIT_FAULT = 1
 EXIT_UNAVAILABLE = 69
@@ -45,17 +46,21 @@ def check(context: Context, as_json: bool) -> None:
     """Say in one line each what works and what does not."""
     from daemon.commands.check import check as perform  # noqa: PLC0415 - likewise
 
-    sys.exit(asyncio.run(perform(context.load(), as_json=as_json)))
+    sys.exit(asyncio.run(perform(context.load(), os.environ, as_json=as_json)))
 
 
 @cli.command()
-@click.option("--for", "duration", default="0", help="Stop after so long, for example 60s.")
-@click.pass_obj
-def demo(context: Context, duration: str) -> None:
+@click.option("--for", "duration", default="0", help="Stop by itself after so long, for example 60s.")
+@click.option("--listen", default="127.0.0.1:0", show_default=True, help="Where the dashboard is served.")
+def demo(duration: str, listen: str) -> None:
     """Show everything at work on throw-away folders against a simulated Plex server."""
-    from daemon.demo.show import show  # noqa: PLC0415 - likewise
+    from daemon.commands.demo import demo as perform  # noqa: PLC0415 - likewise
 
-    sys.exit(asyncio.run(show(duration)))
+    try:
+        seconds = parse_duration(duration)
+    except WrongValue as error:
+        raise click.BadParameter(f"{error}; allowed: {error.allowed}", param_hint="--for") from error
+    sys.exit(asyncio.run(perform(seconds, listen, os.environ)))
 
 
 @cli.command()

@@ -69,6 +69,7 @@ class Dispatcher:
         sessions_known: Callable[[], bool],
         copying: Callable[[], Mapping[str, int]],
         cancel: Callable[[Sequence[int]], None],
+        dry_run: bool = False,
     ) -> None:
         self._store = store
         self._live = live
@@ -79,6 +80,8 @@ class Dispatcher:
         self._sessions_known = sessions_known
         self._copying = copying
         self._cancel = cancel
+        self._dry_run = dry_run
+        self._said: frozenset[tuple[str, str]] = frozenset()
         self._streaming: frozenset[str] = frozenset()
         self._reported: set[str] = set()
         self._next_due: float | None = None
@@ -132,7 +135,7 @@ class Dispatcher:
         def transaction(connection: sqlite3.Connection) -> tuple[Decision, str, float | None]:
             said = work(connection)
             now = self._clock.now()
-            decision = self._decide(connection, rooms, now, act=True)
+            decision = self._decide(connection, rooms, now, act=not self._dry_run)
             moments = (decision.plan.next_due, demands.next_due(connection))
             return decision, str(said or ""), min((one for one in moments if one is not None), default=None)
 
@@ -156,6 +159,8 @@ class Dispatcher:
 
     def _settle(self, decision: Decision, due: float | None) -> None:
         self._streaming = decision.picture.streaming
+        if self._dry_run:
+            self._say(decision.plan)
         if due != self._next_due:
             # The waiting coroutine plans once more and then sleeps until the new moment.
             sooner = due is not None and (self._next_due is None or due < self._next_due)
@@ -173,6 +178,15 @@ class Dispatcher:
             self.tasks_added.ring()
             for task_id in decision.enqueued.added:
                 self._feed.publish("task", {"id": task_id, "state": "queued"})
+
+    def _say(self, made: Plan) -> None:
+        """Log what a dry run would do, once for each file."""
+        would = {("cache_in", one.file.array_path): one.why for one in made.cache_ins} | {
+            ("evict", one.entry.file.array_path): one.why for one in made.evictions
+        }
+        for kind, path in would.keys() - self._said:
+            log.info(f"would_{kind}", path=path, why=would[kind, path])
+        self._said = frozenset(would)
 
     def _record(
         self, connection: sqlite3.Connection, event: Event, item: Item | None, following: Sequence[Item]

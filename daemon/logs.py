@@ -1,7 +1,7 @@
 """Logging: one event per line, as JSON for a machine or in columns for a terminal, free of secrets.
 
-The daemon's own events are structlog's; what libraries say through `logging` joins them from WARNING on as the
-event ``library_log``.
+The daemon's own events are structlog's; what libraries say through `logging` joins them from WARNING on as
+the event ``library_log``.
 """
 
 from __future__ import annotations
@@ -9,16 +9,15 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 from collections.abc import Iterable, Mapping, MutableMapping
 from logging.handlers import RotatingFileHandler
 from typing import Any, TextIO, cast
 
 import structlog
 
-from daemon.config import LogSettings
 from daemon.errors import ConfigError
 from daemon.redaction import Redactor
+from daemon.settings.models import LogSettings
 
 _OURS = "ondeckd"
 _FILE_BYTES = 10 * 1024 * 1024
@@ -27,7 +26,7 @@ _FILES_KEPT = 5
 
 def configure(
     settings: LogSettings,
-    stream: TextIO = sys.stderr,
+    stream: TextIO,
     *,
     secrets: Iterable[str] = (),
     env: Mapping[str, str] = os.environ,

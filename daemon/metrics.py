@@ -92,6 +92,11 @@ class Metrics:
         self._copied.labels(direction).inc(size)
         self._copies.observe(seconds)
 
+    def copied_bytes(self) -> int:
+        """Return how many bytes were copied to the cache."""
+        value = self._registry.get_sample_value("ondeckd_copied_bytes_total", {"direction": "to_cache"})
+        return int(value or 0)
+
     def event_to_task(self, seconds: float) -> None:
         """Note how long it took from a notification to the tasks that it caused."""
         self._reaction.observe(seconds)

@@ -32,7 +32,7 @@ def secrets_in(settings: BaseModel) -> frozenset[str]:
             case SecretStr() as secret:
                 found.add(secret.get_secret_value())
             case BaseModel() as model:
-                waiting.extend(vars(model).values())
+                waiting += [*vars(model).values(), *(model.model_extra or {}).values()]
             case dict() as mapping:
                 waiting.extend(mapping.values())
             case list() | tuple() | set() | frozenset() as items:

@@ -13,7 +13,7 @@ from daemon.dispatch import Dispatcher
 from daemon.errors import TargetBusy, TargetNotFound
 from daemon.health import Health
 from daemon.live import Live
-from daemon.model import File, Item, Play, Retention, TaskKind, TaskState, User
+from daemon.model import Changes, File, Item, Play, Retention, TaskKind, TaskState
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.progress import Progress
@@ -139,7 +139,7 @@ class DaemonService:
         def work(connection: sqlite3.Connection) -> None:
             demands.put_items(connection, items)
             kept = tuple(Retention(item.rating_key, "", keep, "asked for") for item in items)
-            demands.apply(connection, demands.Changes(put_retentions=kept))
+            demands.apply(connection, Changes(put_retentions=kept))
             for file in files:
                 if ledger.get_entry(connection, file.array_path) is None:
                     new = tasks.NewTask(TaskKind.CACHE_IN, file, _BY_HAND, "asked for", forced=True)

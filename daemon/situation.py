@@ -43,7 +43,7 @@ class _Files:
         )
         self.by_key: dict[str, list[File]] = defaultdict(list)
         self.known = {key for key, _, _ in rows}
-        unmapped = {}
+        unmapped: dict[str, None] = {}  # in order, each once
         for key, plex_path, size in rows:
             try:
                 self.by_key[key].append(mappings.resolve(plex_path, size))

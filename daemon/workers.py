@@ -5,19 +5,20 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Sequence
+from functools import partial
 
 import structlog
 
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
-from daemon.errors import AnchorMissing, NoSpace, OndeckdError, TierUnavailable, UnsafeEvict
+from daemon.errors import AnchorMissing, NoSpace, OndeckdError, StorageError, TierUnavailable, UnsafeEvict
 from daemon.feed import Feed
 from daemon.holds import LEVELS, Holds
 from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import Entry, Task, TaskKind, TaskState
 from daemon.progress import Progress
-from daemon.state import ledger, tasks
+from daemon.state import journal, ledger, tasks
 from daemon.state.store import Store
 from daemon.storage.placement import Placement
 
@@ -141,18 +142,45 @@ class Workers:
 
     async def _perform(self, task: Task) -> list[Entry]:
         self._tell(task, TaskState.RUNNING)
-        family = await self._store.run(lambda connection: ledger.family(connection, task.file.array_path))
+        path = task.file.array_path
+
+        def read(connection: sqlite3.Connection) -> tuple[list[Entry], list[Entry]]:
+            return ledger.family(connection, path), journal.of_file(connection, path)
+
+        family, arriving = await self._store.run(read)
         if task.kind is TaskKind.EVICT:
             for entry in family:
                 await self._evict(entry)
             return family
-        log.info("cache_in_started", path=task.file.array_path, bytes=task.file.size, why=task.why, task=task.id)
+        log.info("cache_in_started", path=path, bytes=task.file.size, why=task.why, task=task.id)
         return await self._placement.cache_in(
             task.file,
             self._progress.reporter(task),
-            known={entry.file.array_path: entry for entry in family},
-            busy=lambda: self._dispatcher.is_streaming(task.file.mapping),
+            known={entry.file.array_path: entry for entry in (*arriving, *family)},
+            busy=lambda: self._live.settings.transfer.yield_to_playback
+            and self._dispatcher.is_streaming(task.file.mapping),
+            publishing=self._publishing,
         )
+
+    async def _publishing(self, entry: Entry) -> None:
+        await self._store.run(lambda connection: journal.begin(connection, entry))
+
+    async def settle_journal(self) -> list[Entry]:
+        """Bring ledger and disk together after a crash: what had got its final name is entered, the rest forgotten.
+
+        What lies on a cache that cannot be reached is left for the task that comes back to it.
+        """
+        entered = []
+        for entry in await self._store.run(journal.rows):
+            try:
+                stands = await self._placement.stands(entry)
+            except StorageError as error:
+                log.warning("recovery_waits", path=entry.file.array_path, why=str(error))
+                continue
+            await self._store.run(partial(_settle, entry=entry, stands=stands))
+            if stands:
+                entered.append(entry)
+        return entered
 
     async def _evict(self, entry: Entry) -> None:
         path = entry.file.array_path
@@ -172,6 +200,8 @@ class Workers:
         def outcome(connection: sqlite3.Connection) -> None:
             if task.kind is TaskKind.CACHE_IN:
                 ledger.put_entries(connection, entries)
+                for entry in entries:
+                    journal.end(connection, entry.file.array_path)
             tasks.finish(connection, task.id, TaskState.SUCCEEDED, now)
 
         await self._store.run(outcome)
@@ -230,3 +260,9 @@ class Workers:
         self._feed.publish(
             "task", {"id": task.id, "kind": task.kind, "file": task.file.plex_path, "state": state}
         )
+
+
+def _settle(connection: sqlite3.Connection, *, entry: Entry, stands: bool) -> None:
+    if stands:
+        ledger.put_entries(connection, [entry])
+    journal.end(connection, entry.file.array_path)

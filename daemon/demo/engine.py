@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from daemon.demo.hub import PLAYING, TRANSCODE_UPDATE, Hub
 from daemon.demo.library import Library
 from daemon.demo.media import Kind, Node
 from daemon.demo.people import People, Person
-from daemon.demo.sessions import PlayQueue, PlayQueues, Session
+from daemon.demo.sessions import PlayQueue, PlayQueues, Session, trackable, transcode_fields
 from daemon.demo.views import Views
 from daemon.demo.webhooks import Webhooks
 from daemon.model import PlayState
@@ -116,7 +116,10 @@ class Engine:
         session.reported_at = self.clock.now()
         told = session.notification(state) | changes
         entry = {name: value for name, value in told.items() if value is not None}
-        self._after(self.lag.frames, lambda: self.hub.publish(PLAYING, entry, person=session.person))
+        if self.lag.frames:
+            self._spawn(self._publish_later(entry, session.person))
+        else:
+            self.hub.publish(PLAYING, entry, person=session.person)
 
     async def pause(self, session: Session) -> None:
         """Pause; a paused client goes on reporting."""
@@ -135,7 +138,7 @@ class Engine:
         session.offset = offset
         await self.report(session, PlayState.BUFFERING)
         await self.report(session)
-        self._keep_position(session)
+        await self.keep_position(session)
 
     async def advance(self, session: Session, seconds: float) -> None:
         """Let so many seconds of the item play, and report once. At its end the session stops or goes on."""
@@ -145,7 +148,7 @@ class Engine:
         await self.report(session)
         if session.transcode:
             self.hub.publish(TRANSCODE_UPDATE, transcode_fields(session))
-        self._keep_position(session)
+        await self.keep_position(session)
         if session.node.duration and session.offset >= session.node.seconds:
             await self.finish(session)
 
@@ -229,6 +232,10 @@ class Engine:
         active = [session for session in self.sessions.values() if session.listed_from <= now]
         return [*active, *(session for _, session in self._lingering)]
 
+    async def rate(self, who: str | Person, key: str, rating: float) -> None:
+        """Rate an item, which only a webhook tells."""
+        self.webhooks.send("media.rate", self.people[who], self.library[key], rating=rating)
+
     async def mark(self, who: str | Person, key: str) -> None:
         """Mark something as watched by hand: no frame and no webhook, only the views tell."""
         self.views.watched(self.people[who].id, key, self.clock.now())
@@ -256,65 +263,33 @@ class Engine:
             await self.report(session, PlayState.BUFFERING, viewOffset=0)
         await self.report(session)
         self._hook("media.play", session)
-        self._keep_position(session)
+        await self.keep_position(session)
 
-    def _keep_position(self, session: Session) -> None:
-        raise NotImplementedError
+    async def keep_position(self, session: Session) -> None:
+        """Let the views follow where a session is: a position, or at 90 % a scrobble."""
+        if session.scrobbled or not trackable(session.node):
+            return
+        if session.share >= WATCHED:
+            await self.scrobble(session)
+        elif session.offset >= min(BEGUN_SECONDS, BEGUN_SHARE * session.node.seconds):
+            self.views.progress(
+                session.person.id, session.node.key, round(session.offset * 1000), self.clock.now()
+            )
 
     def _hook(self, event: str, session: Session) -> None:
-        self._after(
-            self.lag.webhooks, lambda: self.webhooks.send(event, session.person, session.node, session)
-        )
+        self.webhooks.send(event, session.person, session.node, session, delay=self.lag.webhooks)
 
-    def _after(self, seconds: float, act: Callable[[], None]) -> None:
-        if not seconds:
-            act()
-            return
-
-        async def later() -> None:
-            await self.clock.sleep(seconds)
-            act()
-
-        self._spawn(later())
+    async def _publish_later(self, entry: Mapping[str, Any], person: Person) -> None:
+        await self.clock.sleep(self.lag.frames)
+        self.hub.publish(PLAYING, entry, person=person)
 
     def _make_queue(self, node: Node, keys: Sequence[str] | None) -> PlayQueue | None:
         if keys is not None:
             return self.queues.make(keys)
         if node.kind is Kind.EPISODE:
-            following = [node.key]
-            after = self.library.next_episode(node)
-            while after is not None:
-                following.append(after.key)
-                after = self.library.next_episode(after)
-            return self.queues.make(following)
+            return self.queues.make([node.key, *self.library.following(node)])
         return self.queues.make([node.key]) if trackable(node) else None
 
     def _next_session_key(self) -> str:
         self._last_session += 1
         return str(self._last_session)
-
-
-def trackable(node: Node) -> bool:
-    """Say whether Plex keeps a view state of such an item."""
-    return node.kind in (Kind.MOVIE, Kind.EPISODE) and not node.live
-
-
-def transcode_fields(session: Session) -> dict[str, Any]:
-    """Return what a transcode session tells of itself."""
-    return {
-        "key": f"/transcode/sessions/{session.transcode}",
-        "throttled": False,
-        "complete": False,
-        "progress": round(session.share * 100, 1),
-        "size": -22,
-        "speed": 4.2,
-        "error": False,
-        "duration": session.node.duration,
-        "context": "streaming",
-        "videoDecision": "transcode",
-        "audioDecision": "copy",
-        "protocol": "dash",
-        "container": "mp4",
-        "videoCodec": "h264",
-        "audioCodec": "aac",
-    }

@@ -64,9 +64,9 @@ class Library:
         for child in node.children:
             yield from self.leaves(child)
 
-    def episodes(self, show: str, *, specials: bool = False) -> list[str]:
-        """Return the rating keys of a show's episodes in order, without specials unless asked for."""
-        return [node.key for node in self.leaves(show) if specials or self.items[node.parent].index > 0]
+    def episodes(self, show: str) -> list[str]:
+        """Return the rating keys of a show's episodes in order, without specials."""
+        return [node.key for node in self.leaves(show) if self.items[node.parent].index > 0]
 
     def show_of(self, node: Node) -> Node | None:
         """Return the show that an episode or a season belongs to."""
@@ -74,14 +74,14 @@ class Library:
             node = self.items[node.parent]
         return self.items.get(node.parent) if node.kind is Kind.SEASON else None
 
-    def next_episode(self, node: Node) -> Node | None:
-        """Return what a client plays by itself after this episode."""
+    def following(self, node: Node) -> list[str]:
+        """Return the episodes after this one; specials follow only specials."""
         show = self.show_of(node)
-        if show is None:
-            return None
-        keys = self.episodes(show.key, specials=self.items[node.parent].index == 0)
-        following = keys[keys.index(node.key) + 1 :]
-        return self.items[following[0]] if following else None
+        if show is None or node.kind is not Kind.EPISODE:
+            return []
+        season = self.items[node.parent]
+        keys = self.episodes(show.key) if season.index > 0 else season.children
+        return keys[keys.index(node.key) + 1 :]
 
     def of_kind(self, section: str, kind: Kind) -> Iterator[Node]:
         """Yield the items of one kind of a section."""

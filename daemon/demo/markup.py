@@ -48,6 +48,9 @@ class Element:
                 data.setdefault(name, []).append(child.json())
         return data
 
+    def json_text(self) -> str:
+        return to_json(self.json())
+
     def json_name(self) -> str:
         """Return the key under which the parent holds this element."""
         is_item = self.tag in _ITEM_TAGS and ("ratingKey" in self.fields or "type" in self.fields)
@@ -58,6 +61,10 @@ def element(tag: str, *children: Element, **fields: Value | None) -> Element:
     """Make an element; fields that are None are left out, a trailing underscore of a name is dropped."""
     given = {name.rstrip("_"): value for name, value in fields.items() if value is not None}
     return Element(tag, given, list(children))
+
+
+def to_json(data: object) -> str:
+    return json.dumps(data, ensure_ascii=False)
 
 
 def xml_fields(fields: Mapping[str, Value]) -> str:
@@ -74,23 +81,24 @@ def _xml_value(value: Value) -> str:
 class Rendered:
     """An item written once and kept; what differs between users is put in at each answer."""
 
-    __slots__ = ("_data", "_head", "_inner", "name", "tag")
+    __slots__ = ("_head", "_inner", "_text", "name", "tag")
 
     def __init__(self, item: Element) -> None:
         self.tag = item.tag
         self.name = item.json_name()
         self._head = item.xml_head()
         self._inner = "".join([child.xml() for child in item.children])
-        self._data = item.json()
+        self._text = to_json(item.json())[:-1]
 
     def xml(self, own: Mapping[str, Value], more: Iterable[Element] = ()) -> str:
         """Return the item as XML with a user's own fields and further children."""
         inner = self._inner + "".join([child.xml() for child in more])
         return f"{self._head}{xml_fields(own)}>{inner}</{self.tag}>"
 
-    def json(self, own: Mapping[str, Value], more: Iterable[Element] = ()) -> dict[str, Any]:
-        """Return the item as JSON data with a user's own fields and further children."""
-        return {**self._data, **own, **{child.json_name(): child.json() for child in more}}
+    def json_text(self, own: Mapping[str, Value], more: Iterable[Element] = ()) -> str:
+        """Return the item as JSON with a user's own fields and further children."""
+        added: dict[str, Any] = {**own, **{child.json_name(): child.json() for child in more}}
+        return f"{self._text}, {to_json(added)[1:]}" if added else self._text + "}"
 
 
 @dataclass(slots=True)
@@ -104,8 +112,8 @@ class Entry:
     def xml(self) -> str:
         return self.item.xml(self.own, self.more)
 
-    def json(self) -> dict[str, Any]:
-        return self.item.json(self.own, self.more)
+    def json_text(self) -> str:
+        return self.item.json_text(self.own, self.more)
 
     def json_name(self) -> str:
         return self.item.name
@@ -127,15 +135,16 @@ class Container:
         inner = "".join([child.xml() for child in self.children])
         return f"{_XML_START}<{self.tag}{xml_fields(self.fields)}>{inner}</{self.tag}>"
 
-    def json(self) -> str:
+    def json_text(self) -> str:
         """Return the answer as a JSON document."""
-        data: dict[str, Any] = dict(self.fields)
+        groups: dict[str, list[str]] = {}
         for child in self.children:
-            if child.json_name() in _SINGLE_TAGS:
-                data[child.json_name()] = child.json()
-            else:
-                data.setdefault(child.json_name(), []).append(child.json())
-        return json.dumps({self.tag: data}, ensure_ascii=False)
+            groups.setdefault(child.json_name(), []).append(child.json_text())
+        parts = [f"{to_json(name)}: {to_json(value)}" for name, value in self.fields.items()]
+        for name, texts in groups.items():
+            listed = texts[0] if name in _SINGLE_TAGS else f"[{', '.join(texts)}]"
+            parts.append(f"{to_json(name)}: {listed}")
+        return f'{{"{self.tag}": {{{", ".join(parts)}}}}}'
 
 
 def container(children: Iterable[Child] = (), **fields: Value | None) -> Container:

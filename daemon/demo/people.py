@@ -5,9 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from aiohttp import web
+
 from daemon.model import OWNER
 
 _FIRST_SHARED_ID = 10_000_001
+
+
+@dataclass(slots=True)
+class Identity:
+    """Who the server says it is. Changed while it runs, it is another server at the same address."""
+
+    name: str
+    machine_identifier: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +74,8 @@ class People:
         """Make a revoked token valid again."""
         person = self[who]
         self._by_token[person.token] = person
+
+
+def token_of(request: web.Request) -> str:
+    """Return the token that a request carries, in its header or its query."""
+    return request.headers.get("X-Plex-Token") or request.query.get("X-Plex-Token", "")

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from daemon.demo.media import Node, Version
+from daemon.demo.media import Kind, Node, Version
 from daemon.demo.people import Person
 from daemon.model import PlayState
 
@@ -96,3 +96,29 @@ class PlayQueues:
 
     def get(self, number: int) -> PlayQueue | None:
         return self._queues.get(number)
+
+
+def trackable(node: Node) -> bool:
+    """Say whether Plex keeps a view state of such an item."""
+    return node.kind in (Kind.MOVIE, Kind.EPISODE) and not node.live
+
+
+def transcode_fields(session: Session) -> dict[str, Any]:
+    """Return what a transcode session tells of itself."""
+    return {
+        "key": f"/transcode/sessions/{session.transcode}",
+        "throttled": False,
+        "complete": False,
+        "progress": round(session.share * 100, 1),
+        "size": -22,
+        "speed": 4.2,
+        "error": False,
+        "duration": session.node.duration,
+        "context": "streaming",
+        "videoDecision": "transcode",
+        "audioDecision": "copy",
+        "protocol": "dash",
+        "container": "mp4",
+        "videoCodec": "h264",
+        "audioCodec": "aac",
+    }

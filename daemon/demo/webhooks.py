@@ -15,7 +15,7 @@ from daemon.clock import Clock
 from daemon.demo.faults import Fault
 from daemon.demo.markup import Element
 from daemon.demo.media import Node
-from daemon.demo.people import Person
+from daemon.demo.people import Identity, Person
 from daemon.demo.render import Detail, Renderer
 from daemon.demo.sessions import Session
 
@@ -43,16 +43,15 @@ class WebhookFault(Fault):
 class Webhooks:
     """Posts each event to every URL, one after another."""
 
-    def __init__(self, renderer: Renderer, clock: Clock, spawn: Spawn) -> None:
+    def __init__(self, renderer: Renderer, identity: Identity, clock: Clock, spawn: Spawn) -> None:
         self.urls: list[str] = []
         self.faults: list[WebhookFault] = []
-        self.server_title = ""
-        self.server_uuid = ""
         self.owner_account = 1
         """The owner's account id in a payload: 1 on older servers, the id at plex.tv on newer ones."""
         self.delivered: list[tuple[str, int]] = []
         """Event and status of each post that was answered; 0 for those that were not."""
         self._renderer = renderer
+        self._identity = identity
         self._clock = clock
         self._spawn = spawn
         self._random = Random(1)
@@ -70,11 +69,22 @@ class Webhooks:
         self.faults.append(made)
         return made
 
-    def send(self, event: str, person: Person, node: Node | None, session: Session | None = None) -> None:
+    def send(
+        self,
+        event: str,
+        person: Person,
+        node: Node | None = None,
+        session: Session | None = None,
+        *,
+        delay: float = 0.0,
+        rating: float | None = None,
+    ) -> None:
         """Send an event about a person and an item; with a session, of its player."""
         if not self.urls:
             return
         payload = self.payload(event, person, node, session)
+        if rating is not None:
+            payload["rating"] = f"{rating:.1f}"
         fault = next((fault for fault in self.faults if fault.strikes(self._random)), WebhookFault())
         if fault.server:
             payload["Server"]["uuid"] = fault.server
@@ -83,8 +93,8 @@ class Webhooks:
         for url in self.urls * fault.copies:
             self._open += 1
             post = (event, url, body, content_type)
-            if fault.delay:
-                self._spawn(self._later(fault.delay, post))
+            if fault.delay or delay:
+                self._spawn(self._later(fault.delay + delay, post))
             else:
                 self._posts.put_nowait(post)
 
@@ -98,7 +108,7 @@ class Webhooks:
             "user": person.is_owner,
             "owner": True,
             "Account": {"id": account, "thumb": f"/users/{person.id}/avatar", "title": person.title},
-            "Server": {"title": self.server_title, "uuid": self.server_uuid},
+            "Server": {"title": self._identity.name, "uuid": self._identity.machine_identifier},
         }
         if session is not None:
             payload["Player"] = {

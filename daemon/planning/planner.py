@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.config import Settings
@@ -77,12 +77,11 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
     for room in situation.rooms.values():
         by_room.setdefault(room.id, (room, [], []))
     for want in situation.wants:
-        rating = score(want.demands, None, now)
-        if room := situation.rooms.get(want.file.mapping):
-            by_room[room.id][1].append(_Wanted(want, rating))
+        if place := situation.rooms.get(want.file.mapping):
+            by_room[place.id][1].append(_Wanted(want, score(want.demands, None, now)))
     for holding in situation.holdings:
-        if room := situation.rooms.get(holding.entry.file.mapping):
-            by_room[room.id][2].append(_rate(holding, situation, settings, now))
+        if place := situation.rooms.get(holding.entry.file.mapping):
+            by_room[place.id][2].append(_rate(holding, situation, settings, now))
     parts = [
         _plan_room(Budget(room, settings.space), wanted, held, situation)
         for room, wanted, held in by_room.values()
@@ -106,24 +105,35 @@ def _rate(holding: Holding, situation: Situation, settings: Settings, now: float
     )
 
 
-def _plan_room(
-    budget: Budget, wanted: list[_Wanted], held: list[_Held], situation: Situation
-) -> Plan:
+def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situation: Situation) -> Plan:
     evictions: list[PlannedEviction] = []
-    cache_ins: list[PlannedCacheIn] = []
-    refused: list[Refusal] = []
 
     def evict(one: _Held, why: str) -> None:
         evictions.append(PlannedEviction(one.holding.entry, one.holding.bytes, one.score.value, why))
         budget.give(one.holding.bytes)
 
-    kept = []
-    for one in held:
-        if one.score.value == 0 and not one.stays and not one.fresh:
+    victims: list[_Held] = []
+    for one in sorted((one for one in held if not one.stays), key=lambda one: one.rank):
+        if one.score.value == 0 and not one.fresh:
             evict(one, one.score.why)
         else:
-            kept.append(one)
-    victims = sorted((one for one in kept if not one.stays), key=lambda one: one.rank)
+            victims.append(one)
+    cache_ins, refused = _admit(budget, wanted, victims, situation, evict)
+    for one in _relieve(budget, victims):
+        evict(one, "the cache is full")
+    return Plan(cache_ins, tuple(evictions), refused)
+
+
+def _admit(
+    budget: Budget,
+    wanted: list[_Wanted],
+    victims: list[_Held],
+    situation: Situation,
+    evict: Callable[[_Held, str], None],
+) -> tuple[tuple[PlannedCacheIn, ...], tuple[Refusal, ...]]:
+    """Fit the wishes in one by one, the best first; take from `victims` what must leave for them."""
+    cache_ins: list[PlannedCacheIn] = []
+    refused: list[Refusal] = []
     for one in sorted(wanted, key=lambda one: one.rank):
         file = one.want.file
         if file.array_path in situation.running:
@@ -136,20 +146,18 @@ def _plan_room(
             refused.append(Refusal(file, one.score.value, "no room"))
             continue
         for victim in chosen:
+            budget.was_pressed = True
             victims.remove(victim)
             evict(victim, f"makes room for {file.plex_path}")
         waits = not budget.take(file.size)
         cache_ins.append(PlannedCacheIn(file, one.score.value, one.score.why, one.want.demands, waits))
-    for one in _relieve(budget, victims, pressed=bool(evictions) and budget.was_pressed):
-        evict(one, "the cache is full")
-    return Plan(tuple(cache_ins), tuple(evictions), tuple(refused))
+    return tuple(cache_ins), tuple(refused)
 
 
 def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held]) -> list[_Held] | None:
     """Return what must leave so that `size` fits (maybe nothing), or None if it cannot fit."""
     if size <= budget.available:
         return []
-    budget.was_pressed = True
     missing = size - budget.available
     chosen: list[_Held] = []
     for victim in victims:
@@ -164,8 +172,8 @@ def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held])
     return None
 
 
-def _relieve(budget: Budget, victims: list[_Held], *, pressed: bool) -> list[_Held]:
-    """Return what leaves because the limits are passed (anything that may), or were reached (retained only).
+def _relieve(budget: Budget, victims: list[_Held]) -> list[_Held]:
+    """Return what leaves because a limit is passed (anything that may), or was reached (retained only).
 
     Reaching a limit frees down to ``evict_to``, so that the next copy does not press at once again.
     """
@@ -176,7 +184,7 @@ def _relieve(budget: Budget, victims: list[_Held], *, pressed: bool) -> list[_He
         if victim.fresh:
             continue
         beyond = over and budget.available + freed < 0
-        if not beyond and (victim.holding.demands or not (over or pressed) or budget.over_target <= freed):
+        if not beyond and (victim.holding.demands or not (over or budget.was_pressed) or budget.over_target <= freed):
             break
         chosen.append(victim)
         freed += victim.holding.bytes

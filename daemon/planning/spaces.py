@@ -9,7 +9,7 @@ from daemon.model import Room
 class Budget:
     """The bytes that may still be placed in one room, while a plan takes and gives.
 
-    `was_pressed` is set when something did not fit at once.
+    `was_pressed` is for the planner to set when something had to leave for something else.
     """
 
     def __init__(self, room: Room, space: SpaceSettings) -> None:

@@ -92,7 +92,7 @@ def _frame(element: Any) -> PlayingFrame | None:
         return None
     return PlayingFrame(
         session_key=session_key,
-        rating_key=rating_key(element.get("ratingKey")) or rating_key(key),
+        rating_key=rating_key(element.get("ratingKey"), key),
         state=PlayState(state),
         view_offset=seconds(element.get("viewOffset")),
         client=text(element.get("clientIdentifier")),
@@ -137,10 +137,8 @@ def parse_webhook(payload: object, owner_names: Collection[str] = ()) -> Webhook
         return None
     metadata = _part(payload, "Metadata")
     edge = text(payload.get("event"))
-    item = rating_key(metadata.get("ratingKey")) or rating_key(metadata.get("key"))
-    live = text(metadata.get("live")) in {"1", "True", "true"} or text(metadata.get("key")).startswith(
-        "/livetv/"
-    )
+    item = rating_key(metadata.get("ratingKey"), metadata.get("key"))
+    live = metadata.get("live") in (True, "1", "true") or text(metadata.get("key")).startswith("/livetv/")
     if edge not in _EDGES or text(metadata.get("type")) not in PLAYED_TYPES or live or not item:
         return None
     player = _part(payload, "Player")
@@ -170,7 +168,7 @@ def _account(account: Mapping[str, Any], owner_names: Collection[str]) -> User:
 
 def text(value: object) -> str:
     """Return a string or an integer as a short, storable string; anything else as an empty one."""
-    if isinstance(value, int):
+    if isinstance(value, int) and not isinstance(value, bool):
         return str(value) if abs(value) < 10**_LONGEST_NUMBER else ""
     if not isinstance(value, str):
         return ""
@@ -183,12 +181,13 @@ def digits(value: str) -> bool:
     return value.isascii() and value.isdigit() and len(value) <= _LONGEST_NUMBER
 
 
-def rating_key(value: object) -> str:
+def rating_key(value: object, key: object = "") -> str:
     """Return a rating key that is safe in a URL, also from ``/library/metadata/KEY``; else nothing."""
-    key = text(value)
-    if path := _LIBRARY_KEY.match(key):
-        key = path.group(1)
-    return key if _RATING_KEY.fullmatch(key) else ""
+    plain = text(value)
+    if _RATING_KEY.fullmatch(plain):
+        return plain
+    path = _LIBRARY_KEY.match(plain) or _LIBRARY_KEY.match(text(key))
+    return path.group(1) if path and _RATING_KEY.fullmatch(path.group(1)) else ""
 
 
 def seconds(value: object) -> float | None:

@@ -6,29 +6,14 @@ import sqlite3
 from collections.abc import Iterable
 
 from daemon.model import Entry
-from daemon.state.rows import ENTRY, entry, select, to_db
+from daemon.state.rows import ENTRY, entry, entry_values, select, to_db
 
 
 def put_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     """Record placed files."""
     connection.executemany(
         f"INSERT OR REPLACE INTO entries ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
-        [
-            (
-                to_db(new.file.plex_path),
-                to_db(new.file.array_path),
-                to_db(new.file.cache_path),
-                new.file.mapping,
-                new.file.size,
-                new.mtime_ns,
-                new.cached_at,
-                new.last_played_at,
-                new.checksum,
-                to_db(new.parent),
-                new.placement,
-            )
-            for new in entries
-        ],
+        [entry_values(new) for new in entries],
     )
 
 

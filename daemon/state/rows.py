@@ -47,6 +47,23 @@ ENTRY = (
 )
 
 
+def entry_values(new: Entry) -> tuple[object, ...]:
+    """Return the columns `ENTRY` of an entry."""
+    return (
+        to_db(new.file.plex_path),
+        to_db(new.file.array_path),
+        to_db(new.file.cache_path),
+        new.file.mapping,
+        new.file.size,
+        new.mtime_ns,
+        new.cached_at,
+        new.last_played_at,
+        new.checksum,
+        to_db(new.parent),
+        new.placement,
+    )
+
+
 def entry(row: tuple[Any, ...]) -> Entry:
     """Build an entry from the columns `ENTRY`."""
     file = File(from_db(row[0]), from_db(row[1]), from_db(row[2]), row[3], row[4])
@@ -61,18 +78,20 @@ PLAY = (
 
 def play(row: tuple[Any, ...]) -> Play:
     """Build a play from the columns `PLAY`."""
-    key, session, rating_key, user, title, client, player, state, *rest, confirmed, watched = row
     return Play(
-        key,
-        session,
-        rating_key,
-        User(user, title),
-        client,
-        player,
-        PlayState(state),
-        *rest,
-        confirmed=bool(confirmed),
-        watched=bool(watched),
+        id=row[0],
+        session_key=row[1],
+        rating_key=row[2],
+        user=User(row[3], row[4]),
+        client=row[5],
+        player=row[6],
+        state=PlayState(row[7]),
+        started_at=row[8],
+        last_seen=row[9],
+        view_offset=row[10],
+        duration=row[11],
+        confirmed=bool(row[12]),
+        watched=bool(row[13]),
     )
 
 
@@ -84,6 +103,20 @@ TASK = (
 
 def task(row: tuple[Any, ...]) -> Task:
     """Build a task from the columns `TASK`."""
-    key, kind, plex_path, array_path, cache_path, mapping, size, state, *rest, forced = row
-    file = File(from_db(plex_path), from_db(array_path), from_db(cache_path), mapping, size)
-    return Task(key, TaskKind(kind), file, TaskState(state), *rest, forced=bool(forced))
+    return Task(
+        id=row[0],
+        kind=TaskKind(row[1]),
+        file=File(from_db(row[2]), from_db(row[3]), from_db(row[4]), row[5], row[6]),
+        state=TaskState(row[7]),
+        priority=row[8],
+        why=row[9],
+        created_at=row[10],
+        attempts=row[11],
+        not_before=row[12],
+        error=row[13],
+        bytes_done=row[14],
+        bytes_total=row[15],
+        started_at=row[16],
+        finished_at=row[17],
+        forced=bool(row[18]),
+    )

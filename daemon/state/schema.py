@@ -63,6 +63,13 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX entries_by_plex_path ON entries (plex_path);
     CREATE INDEX entries_by_parent ON entries (parent) WHERE parent <> '';
 
+    -- Copies that are about to get their final name.
+    CREATE TABLE journal (
+        array_path PRIMARY KEY, plex_path NOT NULL, cache_path NOT NULL, mapping TEXT NOT NULL,
+        size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, checksum TEXT NOT NULL,
+        cached_at REAL NOT NULL, last_played_at REAL, parent NOT NULL, placement TEXT NOT NULL
+    ) WITHOUT ROWID;
+
     CREATE TABLE tasks (
         id INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL, state TEXT NOT NULL,
         array_path NOT NULL, plex_path NOT NULL, cache_path NOT NULL, mapping TEXT NOT NULL,

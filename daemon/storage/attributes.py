@@ -7,9 +7,9 @@ import os
 import stat
 
 _ACL = "system.posix_acl_"
-_NOT_POSSIBLE = frozenset({
-    errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSPC, errno.E2BIG, errno.ERANGE, errno.ENODATA,
-})  # fmt: skip
+_NOT_POSSIBLE = frozenset(
+    {errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSPC, errno.E2BIG, errno.ENODATA}
+)
 
 
 def keep(source: int, target: int) -> list[str]:

@@ -20,7 +20,7 @@ _MEANINGS: dict[int, type[StorageError]] = {
 
 
 def meaning(error: OSError, path: str, *, gone: type[StorageError] = SourceMissing) -> StorageError:
-    """Return the error of ours that `error` at `path` amounts to; `gone` is what "no such file" means here."""
+    """Return the error of ours that `error` at `path` amounts to; `gone`: what "no such file" means here."""
     kind = _MEANINGS.get(error.errno or 0, TierUnavailable)
     if kind is SourceMissing:
         kind = gone

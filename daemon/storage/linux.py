@@ -17,7 +17,8 @@ _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ESPIP
 def rename_new(old: str, new: str, *, old_folder: int, new_folder: int) -> bool:
     """Rename within two open folders, never over something.
 
-    Return False, with nothing done, where the file system has no such call; FileExistsError if `new` is there.
+    Return False, with nothing done, where the file system has no such call; FileExistsError if `new` is
+    there.
     """
     if not hasattr(_libc, "renameat2"):
         return False
@@ -43,9 +44,7 @@ def wait_written(descriptor: int, offset: int, count: int) -> None:
 def _sync_range(descriptor: int, offset: int, count: int, flags: int) -> None:
     if not hasattr(_libc, "sync_file_range"):
         return
-    if _libc.sync_file_range(
-        descriptor, ctypes.c_int64(offset), ctypes.c_int64(count), ctypes.c_uint(flags)
-    ):
+    if _libc.sync_file_range(descriptor, ctypes.c_int64(offset), ctypes.c_int64(count), ctypes.c_uint(flags)):
         code = ctypes.get_errno()
         # The kernel reports a failed write once. Swallowed here, fsync would say that all is well.
         if code not in _UNSUPPORTED:

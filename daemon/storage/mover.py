@@ -20,23 +20,23 @@ SLICE = 0.1
 """Seconds that one slice takes: the unit of progress, of cancelling, and of slowing down."""
 _SMALLEST = 1 << 20
 _LARGEST = 8 << 20
-"""Bytes in a window, after which written pages are dropped. Larger ones were slower, see benchmarks/copying.py."""
+"""Bytes in a window, after which what is written is dropped from memory. Larger windows were slower."""
 _NOT_HERE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
 _HASH = "blake2b"
 
 
-class Pair:
-    """An open source and an open target. `close` waits for nobody: the last thread that uses them closes them."""
+class OpenFiles:
+    """Open files that threads share. `close` waits for nobody: the last thread that uses them closes them."""
 
-    def __init__(self, source: int, target: int) -> None:
-        self._descriptors = (source, target)
+    def __init__(self, *descriptors: int) -> None:
+        self._descriptors = descriptors
         self._lock = threading.Lock()
         self._users = 0
         self.closed = False
 
     @contextmanager
-    def borrowed(self) -> Iterator[tuple[int, int]]:
-        """Keep both open meanwhile. SourceMissing once they are closed."""
+    def borrowed(self) -> Iterator[tuple[int, ...]]:
+        """Keep all of them open meanwhile. SourceMissing once they are closed."""
         with self._lock:
             if self.closed:
                 raise SourceMissing("the copy was given up")
@@ -49,7 +49,7 @@ class Pair:
                 self._release()
 
     def close(self) -> None:
-        """Close both now, or when the last thread leaves them."""
+        """Close them now, or when the last thread leaves them."""
         with self._lock:
             if not self.closed:
                 self.closed = True
@@ -62,7 +62,7 @@ class Pair:
 
 
 class Pace:
-    """How fast copies may go: all of them together `rate` bytes a second (0: no limit), each half while `busy`."""
+    """How fast copies may go: together `rate` bytes a second (0: no limit), at half speed while `busy`."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
@@ -84,16 +84,16 @@ class Pace:
             await asyncio.sleep(wait)
 
 
-async def copy(
+async def in_slices(
     threads: Threads,
     mapping: str,
     work: Copy | Reading,
     *,
     pace: Pace,
-    busy: Callable[[], bool],
-    progress: Callable[[int], None],
+    busy: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], None] = lambda _done: None,
 ) -> str:
-    """Do all slices of `work`; `progress` hears the bytes done after each. Return the checksum, if there is one."""
+    """Do all of `work`; `progress` hears the bytes done after each. Return the checksum, if there is one."""
     while not work.complete:
         before, began = work.done, time.monotonic()
         await threads.slice(mapping, work.step, pace.most)
@@ -105,20 +105,28 @@ async def copy(
 class Copy:
     """One file's bytes. `step` blocks and is called by one thread at a time.
 
-    The source must stay what `identity` says, and the target's file system must keep `keep_free(total)` bytes
-    free; both are looked at before every slice.
+    The source (named `path` in errors) must stay what `identity` says, and the target's file system must keep
+    `keep_free(total)` bytes free; both are looked at before every slice. `checked` makes a checksum in the
+    pass.
     """
 
     def __init__(
-        self, pair: Pair, identity: Identity, *, keep_free: Callable[[int], int], with_checksum: bool
+        self,
+        files: OpenFiles,
+        path: str,
+        identity: Identity,
+        *,
+        keep_free: Callable[[int], int],
+        checked: bool,
     ) -> None:
-        self._pair = pair
+        self._files = files
+        self._path = path
         self._identity = identity
         self._keep_free = keep_free
         self._window = _SMALLEST
         self._written: tuple[int, int] | None = None
-        self._memory = _Memory(with_checksum=with_checksum)
-        self._ways = [self._memory.move] if with_checksum else [_copy_file_range, _sendfile, self._memory.move]
+        self._memory = _Memory(with_checksum=checked)
+        self._ways = [self._memory.move] if checked else [_copy_file_range, _sendfile, self._memory.move]
         self.done = 0
 
     @property
@@ -135,15 +143,28 @@ class Copy:
         """Copy for about `SLICE` seconds, at most `most` bytes."""
         end = time.monotonic() + SLICE
         stop = min(self._identity.size, self.done + (most or self._identity.size))
-        with self._pair.borrowed() as (source, target):
-            _demand_unchanged(source, self._identity)
-            _demand_room(target, self._keep_free)
-            while self.done < stop and time.monotonic() < end and not self._pair.closed:
+        with self._files.borrowed() as (source, target):
+            self._demand_unchanged(source)
+            self._demand_room(target)
+            while self.done < stop and time.monotonic() < end and not self._files.closed:
                 began = time.monotonic()
                 count = min(self._window, stop - self.done)
                 self._move(source, target, count)
                 self._drop_behind(source, target, count)
                 self._adapt(time.monotonic() - began)
+
+    def _demand_unchanged(self, source: int) -> None:
+        found = os.fstat(source)
+        if found.st_nlink == 0:
+            raise SourceMissing(f"{self._path} was deleted while it was copied")
+        if Identity.of(found) != self._identity:
+            raise SourceChanged(f"{self._path} changed while it was copied")
+
+    def _demand_room(self, target: int) -> None:
+        found = os.fstatvfs(target)
+        free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+        if free < self._keep_free(total):
+            raise NoSpace(f"{self._path}: only {free} bytes are left on the cache")
 
     def _move(self, source: int, target: int, count: int) -> None:
         end = self.done + count
@@ -157,7 +178,7 @@ class Copy:
             self.done += moved
             # Some file systems answer 0 to copy_file_range though there is more; reading tells the truth.
             if moved == 0 and len(self._ways) == 1:
-                raise SourceChanged("the source ended early")
+                raise SourceChanged(f"{self._path} ended early while it was copied")
             if moved == 0:
                 del self._ways[0]
 
@@ -178,12 +199,15 @@ class Copy:
 
 
 class Reading:
-    """One file's checksum, read from the disk. `step` blocks and is called by one thread at a time."""
+    """The checksum of the `index`-th of some open files, read from the disk.
 
-    def __init__(self, pair: Pair, size: int, *, of_target: bool) -> None:
-        self._pair = pair
+    `step` blocks and is called by one thread at a time.
+    """
+
+    def __init__(self, files: OpenFiles, size: int, index: int) -> None:
+        self._files = files
         self._size = size
-        self._of_target = of_target
+        self._index = index
         self._memory = _Memory(with_checksum=True)
         self.done = 0
 
@@ -201,12 +225,12 @@ class Reading:
         """Read for about `SLICE` seconds, at most `most` bytes."""
         end = time.monotonic() + SLICE
         stop = min(self._size, self.done + (most or self._size))
-        with self._pair.borrowed() as pair:
-            file = pair[self._of_target]
+        with self._files.borrowed() as descriptors:
+            file = descriptors[self._index]
             if self.done == 0:
                 # What is still in memory says nothing about what the disk has.
                 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
-            while self.done < stop and time.monotonic() < end and not self._pair.closed:
+            while self.done < stop and time.monotonic() < end and not self._files.closed:
                 count = self._memory.read(file, self.done, stop - self.done)
                 if count == 0:
                     raise SourceChanged("the file ended early")
@@ -215,7 +239,7 @@ class Reading:
 
 
 class _Memory:
-    """The way through a buffer of ours, which works everywhere and is the only one that a checksum can take."""
+    """The way through a buffer of ours: works everywhere, and is the only one that a checksum can take."""
 
     def __init__(self, *, with_checksum: bool) -> None:
         self._buffer: memoryview | None = None
@@ -248,18 +272,3 @@ def _copy_file_range(source: int, target: int, offset: int, count: int) -> int:
 def _sendfile(source: int, target: int, offset: int, count: int) -> int:
     os.lseek(target, offset, os.SEEK_SET)
     return os.sendfile(target, source, offset, count)
-
-
-def _demand_unchanged(source: int, identity: Identity) -> None:
-    found = os.fstat(source)
-    if found.st_nlink == 0:
-        raise SourceMissing("the source was deleted while it was copied")
-    if Identity.of(found) != identity:
-        raise SourceChanged("the source changed while it was copied")
-
-
-def _demand_room(target: int, keep_free: Callable[[int], int]) -> None:
-    found = os.fstatvfs(target)
-    free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
-    if free < keep_free(total):
-        raise NoSpace(f"only {free} bytes are left on the cache")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 
 def room(cache_root: str) -> tuple[str, int, int]:
@@ -10,6 +11,6 @@ def room(cache_root: str) -> tuple[str, int, int]:
 
     OSError where it cannot be measured.
     """
-    device = os.stat(cache_root).st_dev
+    device = Path(cache_root).stat().st_dev
     found = os.statvfs(cache_root)
     return str(device), found.f_blocks * found.f_frsize, found.f_bavail * found.f_frsize

@@ -8,17 +8,22 @@ from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Any, Generic, TypeVar, TypeVarTuple
 
+import structlog
 from aiofiles.os import wrap
 
-from daemon.errors import TierUnavailable
+from daemon.errors import StorageError, TierUnavailable
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
 PATIENCE = 120.0
-"""Seconds after which a call counts as stalled. A disk that spins up, or a NAS that reboots its link, needs less."""
+"""Seconds after which a call counts as stalled. A disk that spins up needs less."""
 MOST_STALLED = 2
 """So many threads a mapping may lose to calls that never come back; after that it is refused at once."""
+_CLEANING = 5.0
+"""Seconds for which tidying up is waited for; it goes on after that."""
 _SUSPICIOUS = 10.0
 """Seconds after which a call that nobody waits for any more counts as stalled."""
 
@@ -26,10 +31,10 @@ _SUSPICIOUS = 10.0
 class Threads:
     """Runs calls in the executor that the caller gives.
 
-    A read from a dying disk cannot be interrupted. Such a call is waited for `patience` seconds, then its thread
-    is left behind and the work fails with `TierUnavailable`. A mapping that has `MOST_STALLED` threads hanging gets
-    no more until one comes back, so an executor with two threads for each worker and `MOST_STALLED` for each
-    mapping on top never runs dry.
+    A read from a dying disk cannot be interrupted. Such a call is waited for `patience` seconds, then its
+    thread is left behind and the work fails with `TierUnavailable`. A mapping that has `MOST_STALLED` threads
+    hanging gets no more until one comes back, so an executor with two threads for each worker and
+    `MOST_STALLED` for each mapping on top never runs dry.
     """
 
     def __init__(self, executor: Executor, *, patience: float = PATIENCE) -> None:
@@ -38,17 +43,29 @@ class Threads:
         self._left: dict[str, list[_Job[Any]]] = {}
 
     async def run(self, mapping: str, call: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Run a step to its end. A cancel stops the waiting, never the step, not even one that waits its turn."""
+        """Run a step to its end. A cancel stops the waiting, not the step, even if that has yet to begin."""
         job = _Job(lambda: call(*args))
         loop = asyncio.get_running_loop()
         self._admit(mapping)
-        return await self._await(mapping, job, asyncio.shield(loop.run_in_executor(self._executor, job.run)))
+        return await self._await(
+            mapping, job, asyncio.shield(loop.run_in_executor(self._executor, job.run)), self._patience
+        )
 
     async def slice(self, mapping: str, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run one slice of long work. A cancel drops it where it has not begun."""
         job = _Job(lambda: call(*args))
         self._admit(mapping)
-        return await self._await(mapping, job, wrap(job.run)(executor=self._executor))
+        return await self._await(mapping, job, wrap(job.run)(executor=self._executor), self._patience)
+
+    async def clean(self, mapping: str, call: Callable[[], None]) -> None:
+        """Tidy up, also beside hanging calls, for some seconds. A failure is logged: it hides no error."""
+        job = _Job(call)
+        loop = asyncio.get_running_loop()
+        answer = asyncio.shield(loop.run_in_executor(self._executor, job.run))
+        try:
+            await self._await(mapping, job, answer, min(_CLEANING, self._patience))
+        except (StorageError, OSError) as error:
+            log.warning("cleaning_failed", mapping=mapping, why=str(error))
 
     def stalled(self, mapping: str) -> int:
         """Return how many threads hang in calls to the tiers of this mapping."""
@@ -61,15 +78,15 @@ class Threads:
         if self.stalled(mapping) >= MOST_STALLED:
             raise TierUnavailable(f"{mapping}: earlier reads or writes still hang")
 
-    async def _await(self, mapping: str, job: _Job[T], answer: Awaitable[T]) -> T:
+    async def _await(self, mapping: str, job: _Job[T], answer: Awaitable[T], patience: float) -> T:
         try:
-            async with asyncio.timeout(self._patience) as limit:
+            async with asyncio.timeout(patience) as limit:
                 return await answer
         except TimeoutError as error:
             # ETIMEDOUT from a network file system is a TimeoutError too, but one that has come back.
             if not limit.expired():
                 raise
-            raise TierUnavailable(f"{mapping}: no answer for {self._patience:g} s") from error
+            raise TierUnavailable(f"{mapping}: no answer for {patience:g} s") from error
         finally:
             if job.begun is not None and not job.done:
                 self._left.setdefault(mapping, []).append(job)

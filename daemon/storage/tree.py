@@ -8,6 +8,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from daemon.errors import UnmappedPath
 from daemon.storage import attributes, linux
@@ -23,26 +24,28 @@ BESIDE = re.compile(re.escape(OWN_PREFIX) + TEMPORARY.pattern)
 
 def open_folder(root: str, parts: tuple[str, ...]) -> int:
     """Open the folder at `parts` below `root`; UnmappedPath if links lead out of the root."""
-    return _inside(os.open(os.path.join(root, *parts), _FOLDER), root)
+    return _inside(os.open(Path(root, *parts), _FOLDER), root)
 
 
 def open_file(root: str, parts: tuple[str, ...]) -> int:
     """Open a file for reading; UnmappedPath if links lead out of the root."""
     # Without O_NONBLOCK a named pipe in a media folder would be waited for.
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    return _inside(os.open(os.path.join(root, *parts), flags), root)
+    return _inside(os.open(Path(root, *parts), flags), root)
 
 
 def _inside(descriptor: int, root: str) -> int:
-    """Return `descriptor` if what was opened lies below `root`. Asks about the open file: nobody can swap it."""
+    """Return `descriptor` if what was opened lies below `root`; else close it and raise UnmappedPath."""
     try:
-        found = os.readlink(f"/proc/self/fd/{descriptor}")
-        real = os.path.realpath(root)
-        if found != real and not found.startswith(real.rstrip("/") + "/"):
-            raise UnmappedPath(f"{found} lies outside of {root}: a link leads out")
-    except BaseException:
+        # The kernel is asked about the open file, so nobody can swap a folder for a link in between.
+        found = Path(f"/proc/self/fd/{descriptor}").readlink()
+        inside = found.is_relative_to(Path(root).resolve())
+    except OSError:
         os.close(descriptor)
         raise
+    if not inside:
+        os.close(descriptor)
+        raise UnmappedPath(f"{found} lies outside of {root}: a link leads out")
     return descriptor
 
 
@@ -75,7 +78,7 @@ def nearest_folder(root: str, parts: tuple[str, ...]) -> Iterator[int]:
 
 @contextmanager
 def made_folder(root: str, parts: tuple[str, ...], twin_root: str) -> Iterator[int]:
-    """Hold the folder at `parts` open, made with the owner and mode of its twin below `twin_root` if need be."""
+    """Hold the folder at `parts` open; one that has to be made gets the owner and mode of its twin."""
     descriptor = _make(root, parts, twin_root)
     try:
         yield descriptor
@@ -99,7 +102,7 @@ def _make(root: str, parts: tuple[str, ...], twin_root: str) -> int:
 
 
 def _make_one(parent: int, name: str, twin: int) -> None:
-    # Made aside and renamed: under a union a folder that is not yet its users' would hide the array's from them.
+    # Made aside and renamed: in a union, a folder that is not yet its users' would shut them out.
     aside = OWN_PREFIX + temporary_name("part")
     os.mkdir(aside, 0o700, dir_fd=parent)
     made = os.open(aside, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
@@ -158,10 +161,8 @@ def temporary_name(kind: str) -> str:
 def own_folder(root: str) -> Iterator[int]:
     """Hold our own folder below a cache root open; it is made if it is not there."""
     with folder(root) as above:
-        try:
+        with suppress(FileExistsError):
             os.mkdir(OWN_FOLDER, 0o700, dir_fd=above)
-        except FileExistsError:
-            pass
         descriptor = os.open(OWN_FOLDER, _FOLDER | os.O_NOFOLLOW, dir_fd=above)
     try:
         yield descriptor
@@ -169,6 +170,21 @@ def own_folder(root: str) -> Iterator[int]:
         os.close(descriptor)
 
 
+@contextmanager
+def probe_file(root: str, text: str = "") -> Iterator[str]:
+    """Have a file of ours below a cache root meanwhile; gives its path from there."""
+    with own_folder(root) as own:
+        name = temporary_name("probe")
+        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
+        with os.fdopen(os.open(name, flags, 0o600, dir_fd=own), "w") as probe:
+            try:
+                probe.write(text)
+                probe.flush()
+                yield f"{OWN_FOLDER}/{name}"
+            finally:
+                os.unlink(name, dir_fd=own)
+
+
 def has_own_folder(root: str) -> bool:
     """Say whether ondeckd has been at work below this root."""
-    return os.path.isdir(os.path.join(root, OWN_FOLDER))
+    return Path(root, OWN_FOLDER).is_dir()

@@ -8,14 +8,6 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 _Address = IPv4Address | IPv6Address
 
 
-def split_listen(listen: str) -> tuple[str, int]:
-    """Return host and port of ``host:port`` or ``[v6]:port``. Raises ValueError."""
-    host, colon, port = listen.rpartition(":")
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65_535:  # noqa: PLR2004 - the largest port
-        raise ValueError(f"{listen!r} is not HOST:PORT")
-    return host.removeprefix("[").removesuffix("]"), int(port)
-
-
 def url_for(host: str, port: int) -> str:
     """Return the address for a client on this machine of a server that listens on `host`."""
     host = {"": "127.0.0.1", "0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - told apart, not bound

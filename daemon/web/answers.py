@@ -37,7 +37,10 @@ _STATUS: tuple[tuple[type[OndeckdError], int], ...] = (
 
 _JSON = "application/json"
 
+_CODES = {413: "too_large", 500: "internal"}
+
 _MESSAGES = {
+    413: "The request is larger than anything that is expected here.",
     404: "There is nothing at this address.",
     405: "This address does not know this method.",
     500: "Something went wrong here; the log says what.",
@@ -80,12 +83,12 @@ async def foreseen_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 
 def make_uniform(response: web.StreamResponse) -> None:
-    """Give an error that aiohttp itself made (no route, wrong method, a fault in a handler) the common form."""
+    """Give an error that aiohttp itself made (no route, wrong method, a fault) the common form."""
     if response.status < HTTPStatus.BAD_REQUEST or response.content_type == _JSON:
         return
     if isinstance(response, web.Response):
         phrase = HTTPStatus(response.status).phrase
-        code = "internal" if response.status == HTTPStatus.INTERNAL_SERVER_ERROR else phrase.lower().replace(" ", "_")
+        code = _CODES.get(response.status, phrase.lower().replace(" ", "_"))
         body = _error(code, _MESSAGES.get(response.status, phrase), None).encode()
         response.content_type = _JSON
         response.body = body

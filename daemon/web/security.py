@@ -1,14 +1,13 @@
-"""Who may do what: host names, cross-site requests, keys and sessions, and the headers that guard a browser."""
+"""Who may do what: host names, cross-site requests, keys and sessions, protecting headers."""
 
 from __future__ import annotations
 
 import socket
-from urllib.parse import urlsplit
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from daemon.web.address import host_of, is_loopback, is_within, parse_ip, split_listen
+from daemon.web.address import host_of, is_loopback, is_within, parse_ip
 from daemon.web.answers import Refusal, make_uniform
 from daemon.web.auth import Sessions, same_secret
 from daemon.web.context import WebContext
@@ -30,7 +29,6 @@ _HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cache-Control": "no-store",
-    "Server": "ondeckd",
 }
 
 
@@ -39,6 +37,7 @@ async def guard_headers(_request: web.Request, response: web.StreamResponse) -> 
     make_uniform(response)
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
+    response.headers["Server"] = "ondeckd"
 
 
 class Gate:
@@ -90,7 +89,9 @@ class Gate:
         """Return the address of who asks; that of a trusted proxy's client, if one speaks for it."""
         address = request.remote or ""
         proxies = self._context.settings().web.trusted_proxies
-        forwarded = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
+        forwarded = [
+            hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()
+        ]
         while forwarded and is_within(address, proxies):
             address = forwarded.pop()
         return address
@@ -110,15 +111,16 @@ class Gate:
         """Say whether the name that was asked for is ours.
 
         A page at a hostile name can have that name resolve to this machine, but cannot hide the name. An
-        address cannot be rebound. Which names a trusted proxy answers to is the proxy's business.
+        address cannot be rebound. Which names a trusted proxy answers to is the proxy's business, as long as
+        a password stands behind it: what a proxy says, a page on its machine can say as well.
         """
-        if self._by_proxy(request):
+        if self.password_hash and self._by_proxy(request):
             return True
         host = host_of(request.headers.get("Host", ""))
         if parse_ip(host):
             return is_loopback(host) or not is_loopback(_local_address(request))
-        listen, _ = split_listen(self._context.settings().web.listen)
-        return host in self._own_names or host == listen.lower() or host.endswith(".localhost")
+        listen = self._context.settings().web.host.lower()
+        return host == listen or host in self._own_names or host.endswith(".localhost")
 
     def _may_be_forged(self, request: web.Request) -> bool:
         """Say whether a page of another site may have had a browser send this."""
@@ -130,7 +132,7 @@ class Gate:
         origin = request.headers.get("Origin")
         if origin is None:
             return False
-        return urlsplit(origin).netloc.lower() != self._host(request).strip().lower()
+        return origin.partition("://")[2].lower() != self._host(request).strip().lower()
 
     def _has_key(self, request: web.Request) -> bool:
         key = self._context.settings().web.api_key.get_secret_value()

@@ -1,0 +1,213 @@
+"""The daemon's rooms, wired together."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import structlog
+
+from daemon import __version__
+from daemon.clock import Clock
+from daemon.config import Loaded, Settings
+from daemon.dispatch import Dispatcher
+from daemon.feed import Feed
+from daemon.health import Health
+from daemon.holds import Holds
+from daemon.live import Live
+from daemon.logs import configure
+from daemon.metrics import Metrics
+from daemon.plex.library import PlexLibrary
+from daemon.plex.listener import Listener
+from daemon.progress import Progress
+from daemon.reloading import Reloading
+from daemon.rooms import Rooms
+from daemon.sdnotify import Notifier
+from daemon.service import DaemonService
+from daemon.settings.hidden import secrets_of
+from daemon.state import demands, ledger, plays, tasks
+from daemon.state.store import Store
+from daemon.storage.placement import Placement
+from daemon.web.context import WebContext
+from daemon.webhook_secret import NAME as SECRET_FILE
+from daemon.webhook_secret import webhook_secret
+from daemon.workers import Workers
+
+log = structlog.get_logger()
+
+_THREADS_PER_WORKER = 2
+_THREADS_PER_MAPPING = 2
+
+
+class Core:
+    """Everything between the open database and the running tasks.
+
+    `recover` comes first: it brings rows and disk together after a crash, and needs no Plex.
+    """
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        env: Mapping[str, str],
+        store: Store,
+        clock: Clock,
+        notifier: Notifier,
+        executor: ThreadPoolExecutor,
+        directory: Path,
+        *,
+        dry_run: bool,
+        stop: Callable[[], None],
+    ) -> None:
+        self.store = store
+        self._env = env
+        self._clock = clock
+        self._notifier = notifier
+        self._dry_run = dry_run
+        self._directory = directory
+        self._secret = ""
+        self.live = Live(loaded.settings)
+        self.feed = Feed()
+        self.metrics = Metrics(__version__)
+        progress = Progress(self.feed)
+        rooms = Rooms(self.live)
+        self.dispatcher = Dispatcher(
+            store,
+            self.live,
+            clock,
+            self.feed,
+            self.metrics,
+            rooms,
+            sessions_known=lambda: self.listener.sessions_known,
+            copying=progress.copying,
+            cancel=lambda task_ids: self.workers.cancel(task_ids),
+            dry_run=dry_run,
+        )
+        holds = Holds(self.feed, self.dispatcher.tasks_added)
+        self.placement = Placement(
+            self.live.mappings,
+            loaded.settings.transfer,
+            executor,
+            on_touch=self.metrics.array_operation,
+            keep_free=self._keep_free,
+            now=clock.now,
+        )
+        self.workers = Workers(
+            store,
+            self.live,
+            clock,
+            self.feed,
+            self.metrics,
+            self.dispatcher,
+            self.placement,
+            progress,
+            holds,
+        )
+        plex = loaded.settings.plex
+        self.library = PlexLibrary(
+            url=plex.url,
+            token=plex.token.get_secret_value(),
+            clock=clock,
+            libraries=plex.libraries,
+            verify_tls=plex.verify_tls,
+            on_request=self.metrics.plex_request,
+        )
+        self.listener = Listener()
+        self.health = Health(store, rooms, holds, self.listener, dry_run=dry_run)
+        self.reloading = Reloading(
+            loaded, env, self.live, self.health, self.feed, notifier, self._in_force
+        )
+        self.service = DaemonService(
+            store,
+            self.live,
+            clock,
+            self.dispatcher,
+            self.workers,
+            self.library,
+            self.listener,
+            progress,
+            self.health,
+            stop=stop,
+        )
+
+    async def recover(self) -> None:
+        """Bring rows and disk together after a crash."""
+        self._secret, made = webhook_secret(self.live.settings, self._directory)
+        self._log_in_force()
+        if made:
+            log.info("webhook_secret_created", path=str(self._directory / SECRET_FILE))
+        if self.store.problem:
+            log.error("database_replaced", why=self.store.problem)
+        if not self._dry_run:
+            for path in await asyncio.to_thread(self.placement.sweep):
+                log.info("recovered", path=path, why="an unfinished copy was removed")
+            for entry in await self.workers.settle_journal():
+                log.info("recovered", path=entry.file.array_path, why="a finished copy was entered in the ledger")
+            now = self._clock.now()
+            for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
+                log.info("recovered", path=task.file.array_path, why=f"an interrupted {task.kind} waits again")
+        await self.store.run(self._load)
+
+    def _load(self, connection: sqlite3.Connection) -> None:
+        self.workers.paused = bool(demands.get_meta(connection, "paused"))
+        self.listener.load(plays.open_plays(connection))
+
+    async def work(self) -> None:
+        """Run the workers; in a dry run there are none."""
+        if not self._dry_run:
+            await self.workers.run()
+
+    def web_context(self) -> WebContext:
+        """Return what the HTTP server is given."""
+        return WebContext(self.service, self.feed, self.metrics, lambda: self.live.settings, self._secret)
+
+    async def answers(self) -> bool:
+        """Say whether the database answers, for the watchdog."""
+        return await self.store.run(lambda connection: bool(connection.execute("SELECT 1").fetchone()))
+
+    def status_line(self) -> str:
+        """Return the one line that systemd shows."""
+        bad = [check.text for check in self.service.readiness() if not check.ok]
+        return f"{self.health.state(paused=self.workers.paused)}; " + ("; ".join(bad) or "all is well")
+
+    async def tell_status(self) -> None:
+        """Keep the metrics' gauges and systemd's line current. Never returns."""
+        async with self.feed.subscribe() as notices:
+            await self._refresh_figures()
+            async for notice in notices:
+                if notice.kind != "progress":
+                    await self._refresh_figures()
+
+    async def _refresh_figures(self) -> None:
+        files, counts = await self.store.run(
+            lambda connection: (ledger.totals(connection), tasks.counts(connection))
+        )
+        self._cached, self._counts = files, counts
+        self._notifier.status(self.status_line())
+
+    def _keep_free(self, total: int) -> int:
+        space = self.live.settings.space
+        beyond_limit = total - space.limit.of(total) if space.limit else 0
+        return max(beyond_limit, space.min_free.of(total))
+
+    def _in_force(self) -> None:
+        self._log_in_force()
+        settings = self.live.settings
+        self.placement.configure(self.live.mappings, settings.transfer, keep_free=self._keep_free)
+        self.listener.reconcile_soon()
+        self.dispatcher.request_replan()
+        self.dispatcher.tasks_added.ring()
+
+    def _log_in_force(self) -> None:
+        settings = self.live.settings
+        configure(settings.log, sys.stderr, secrets=[*secrets_of(settings), self._secret], env=self._env)
+
+
+def executor_for(settings: Settings) -> ThreadPoolExecutor:
+    """Return threads for all file work: enough that a hanging disk leaves some for the others."""
+    workers = settings.transfer.to_cache + settings.transfer.to_array
+    size = _THREADS_PER_WORKER * workers + _THREADS_PER_MAPPING * max(1, len(settings.mapping))
+    return ThreadPoolExecutor(size, "files")

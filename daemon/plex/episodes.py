@@ -1,0 +1,60 @@
+"""Which episodes come next. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from daemon.model import Item
+
+_USUAL = 45 * 60.0
+"""Seconds that an episode is taken to last where Plex says nothing about any of its show."""
+
+
+def following(
+    current: Item,
+    episodes: Sequence[Item],
+    watched: Collection[str],
+    *,
+    count: int,
+    min_runtime: float = 0.0,
+) -> list[Item]:
+    """Return the episodes to have ready after `current`, in order, across seasons.
+
+    At least `count` of them and as many as last `min_runtime` seconds, without those whose rating key is in
+    `watched`. Specials follow only a special, and nothing else does. Episodes that share a file count once;
+    those that share it with one before them come along without being counted.
+    """
+    lengths = [episode.duration for episode in episodes if episode.duration > 0.0]
+    usual = sum(lengths) / len(lengths) if lengths else _USUAL
+    chosen: list[Item] = []
+    seen = _files(current)
+    number, runtime = 0, 0.0
+    for episode in _after(current, episodes):
+        if episode.rating_key in watched:
+            continue
+        files = _files(episode)
+        if not files or not files <= seen:
+            if number >= count and runtime >= min_runtime:
+                break
+            number += 1
+            runtime += episode.duration or usual
+        seen |= files
+        chosen.append(episode)
+    return chosen
+
+
+def _after(current: Item, episodes: Iterable[Item]) -> list[Item]:
+    special = current.season == 0
+    ordered = sorted(
+        (episode for episode in episodes if (episode.season == 0) == special),
+        key=lambda episode: (episode.season, episode.episode),
+    )
+    place = (current.season, current.episode)
+    keys = [episode.rating_key for episode in ordered]
+    if current.rating_key in keys:
+        return ordered[keys.index(current.rating_key) + 1 :]
+    return [episode for episode in ordered if (episode.season, episode.episode) > place]
+
+
+def _files(episode: Item) -> set[str]:
+    return {file.plex_path for file in episode.files}

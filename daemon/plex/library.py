@@ -1,0 +1,243 @@
+"""What the Plex server knows: items and their files, episodes, sessions, history, accounts."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+from urllib.parse import quote, urlencode
+from xml.etree.ElementTree import Element
+
+import structlog
+
+from daemon.clock import Clock
+from daemon.errors import PlexError, PlexNotFound
+from daemon.model import OWNER, UNKNOWN_USER, Item, ItemType, User
+from daemon.plex import elements
+from daemon.plex.connection import Connection, together
+from daemon.plex.elements import HistoryRow, Section
+from daemon.plex.episodes import following
+from daemon.plex.plays import SessionInfo
+
+log = structlog.get_logger()
+
+_PAGE = 500
+_MOST_PAGES = 400
+_AT_ONCE = 100
+_NEWEST = 10
+_EPISODES, _MOVIES = 4, 1
+_HISTORY = "/status/sessions/history/all"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerInfo:
+    """The server that answers. `owner` is the plex.tv name it is signed in with; empty: none."""
+
+    machine_identifier: str
+    name: str
+    version: str
+    owner: str
+
+
+class PlexLibrary:
+    """Asks Plex. Every method raises PlexUnavailable, PlexUnauthorized or PlexNotFound, and nothing else.
+
+    `libraries` (names or ids, may be set at any time) limits what `item` returns; empty: no limit.
+    `machine_identifier`: the server that is expected; any other at this address is refused. `on_request`
+    is told the name and the seconds of each request.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: str,
+        token: str,
+        clock: Clock,
+        libraries: Sequence[str] = (),
+        verify_tls: bool = True,
+        machine_identifier: str = "",
+        on_request: Callable[[str, float], None] | None = None,
+    ) -> None:
+        self.libraries = tuple(libraries)
+        self._connection = Connection(
+            url=url,
+            token=token,
+            clock=clock,
+            verify_tls=verify_tls,
+            machine_identifier=machine_identifier,
+            on_request=on_request,
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    @property
+    def problem(self) -> str:
+        """Why Plex cannot be asked now, in one line; empty: it can."""
+        return self._connection.problem
+
+    @property
+    def machine_identifier(self) -> str:
+        """The server's identity, empty until it is known."""
+        return self._connection.machine_identifier
+
+    async def connect(self) -> ServerInfo:
+        """Ask the server who it is; to be done again after each loss of the connection."""
+        server = await self._connection.connect()
+        return ServerInfo(
+            machine_identifier=server.machineIdentifier,
+            name=server.friendlyName or "",
+            version=server.version or "",
+            owner=server.myPlexUsername or "",
+        )
+
+    async def close(self) -> None:
+        """Let go of threads and sockets."""
+        self._connection.close()
+
+    async def item(self, rating_key: str) -> Item | None:
+        """Return an item with all its files; None for what ondeckd leaves alone.
+
+        That is every type but movies, shows, seasons and episodes, and every library that is not selected.
+        """
+        container = await self._connection.query("item", f"/library/metadata/{quote(rating_key, safe='')}")
+        element = next(iter(container), None)
+        if element is None:
+            raise PlexNotFound(f"Plex lists nothing under {rating_key}")
+        return elements.item(element, container) if self._selected(element, container) else None
+
+    async def leaves(self, rating_key: str) -> list[Item]:
+        """Return the movie or episode itself, or all episodes of a show or season; of any library."""
+        container = await self._connection.query("item", f"/library/metadata/{quote(rating_key, safe='')}")
+        found = elements.items(container)
+        if all(item.type in {ItemType.MOVIE, ItemType.EPISODE} for item in found):
+            return found
+        return await self._episodes(rating_key)
+
+    async def next_episodes(
+        self,
+        item: Item,
+        user: User,
+        *,
+        count: int,
+        min_runtime: float = 0.0,
+        watched: Collection[str] = (),
+    ) -> list[Item]:
+        """Return the episodes that `user` sees after `item`, with all their files.
+
+        At least `count` and as many as last `min_runtime` seconds; without those that the user has watched
+        as Plex or the caller (`watched`, rating keys) knows.
+        """
+        if item.type is not ItemType.EPISODE or not item.show or not (count or min_runtime):
+            return []
+        episodes, seen = await together(self._episodes(item.show), self._watched_by(user, item.show))
+        if user.id == OWNER:
+            seen |= {episode.rating_key for episode in episodes if episode.watched}
+        chosen = following(item, episodes, seen | set(watched), count=count, min_runtime=min_runtime)
+        full = {one.rating_key: one for one in await self._items([one.rating_key for one in chosen])}
+        return [full.get(one.rating_key, one) for one in chosen]
+
+    async def sessions(self) -> list[SessionInfo]:
+        """Return everything that plays now, also what ondeckd leaves alone."""
+        return elements.sessions(await self._connection.query("sessions", "/status/sessions"))
+
+    async def history(self, since: float) -> list[HistoryRow]:
+        """Return who finished what since then (the server's time, seconds), oldest first."""
+        asked = urlencode({"sort": "viewedAt:desc", "viewedAt>": int(since)})
+        return await self._history(asked)
+
+    async def latest_history(self) -> float:
+        """Return the server's time of the newest row of the history; 0.0 where there is none."""
+        asked = urlencode({"sort": "viewedAt:desc"})
+        page = await self._page("history", f"{_HISTORY}?{asked}", 0, _NEWEST)
+        return max((elements.viewed_at(row) for row in page), default=0.0)
+
+    async def accounts(self) -> list[User]:
+        """Return everybody who may use the server; the owner has the id `OWNER`."""
+        return elements.accounts(await self._connection.query("accounts", "/accounts"))
+
+    async def sections(self) -> list[Section]:
+        """Return the libraries."""
+        return elements.sections(await self._connection.query("sections", "/library/sections"))
+
+    async def find_by_path(self, plex_path: str) -> Item | None:
+        """Return the movie or episode that a file (as Plex sees it) belongs to.
+
+        Plex cannot be asked by path, so the library that holds it is read; for a person's command only.
+        """
+        for section in await self.sections():
+            if section.type not in {"movie", "show"} or not _holds(section, plex_path):
+                continue
+            kind = _MOVIES if section.type == "movie" else _EPISODES
+            for item in await self._all("section", f"/library/sections/{section.id}/all?type={kind}"):
+                if any(file.plex_path == plex_path for file in item.files):
+                    return item
+        return None
+
+    async def _episodes(self, rating_key: str) -> list[Item]:
+        path = f"/library/metadata/{quote(rating_key, safe='')}/allLeaves"
+        return [item for item in await self._all("episodes", path) if item.type is ItemType.EPISODE]
+
+    async def _watched_by(self, user: User, show: str) -> set[str]:
+        """Return what the history says; for the owner the episodes themselves say it."""
+        if user.id in {OWNER, UNKNOWN_USER}:
+            return set()
+        asked = urlencode({"accountID": user.id, "metadataItemID": show, "sort": "viewedAt:desc"})
+        try:
+            return {row.rating_key for row in await self._history(asked)}
+        except PlexError as error:
+            # Too many episodes on the cache are better than none.
+            log.debug("history_unreadable", user=user.title, why=str(error))
+            return set()
+
+    async def _items(self, keys: Sequence[str]) -> list[Item]:
+        found: list[Item] = []
+        for start in range(0, len(keys), _AT_ONCE):
+            asked = ",".join(keys[start : start + _AT_ONCE])
+            try:
+                found += elements.items(await self._connection.query("items", f"/library/metadata/{asked}"))
+            except PlexNotFound:
+                continue  # deleted meanwhile
+        return found
+
+    async def _history(self, asked: str) -> list[HistoryRow]:
+        rows: list[HistoryRow] = []
+        async for page in self._pages("history", f"{_HISTORY}?{asked}"):
+            rows += elements.history(page)
+        return rows[::-1]
+
+    async def _all(self, call: str, path: str) -> list[Item]:
+        found: list[Item] = []
+        async for page in self._pages(call, path):
+            found += elements.items(page)
+        return found
+
+    async def _pages(self, call: str, path: str) -> AsyncIterator[Element]:
+        start = 0
+        for _ in range(_MOST_PAGES):
+            page = await self._page(call, path, start, _PAGE)
+            yield page
+            start += len(page)
+            if not len(page) or start >= elements.number(page.get("totalSize"), 0):
+                return
+
+    async def _page(self, call: str, path: str, start: int, size: int) -> Element:
+        headers = {"X-Plex-Container-Start": str(start), "X-Plex-Container-Size": str(size)}
+        return await self._connection.query(call, path, headers)
+
+    def _selected(self, element: Element, container: Element) -> bool:
+        identifier, title = elements.section_of(element, container)
+        if identifier.startswith("-"):
+            return False  # pre-rolls and other transient items
+        wanted = {name.casefold() for name in self.libraries}
+        return not wanted or identifier in wanted or title.casefold() in wanted
+
+
+def _holds(section: Section, path: str) -> bool:
+    return any(path.startswith((f"{root.rstrip('/')}/", f"{root}\\")) for root in section.locations)

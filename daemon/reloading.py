@@ -1,0 +1,68 @@
+"""A reload: read everything, check everything, then swap; or keep the old and say why."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from daemon.config import Loaded, load, restart_needed, unbuilt_placements
+from daemon.errors import ConfigError
+from daemon.feed import Feed
+from daemon.health import Health
+from daemon.live import Live
+from daemon.sdnotify import Notifier
+
+log = structlog.get_logger()
+
+
+class Reloading:
+    """Applies a new configuration while the daemon runs. `in_force` is called after each swap."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        env: Mapping[str, str],
+        live: Live,
+        health: Health,
+        feed: Feed,
+        notifier: Notifier,
+        in_force: Callable[[], None],
+    ) -> None:
+        self._path = loaded.path
+        self._started_with = loaded.settings
+        self._env = env
+        self._live = live
+        self._health = health
+        self._feed = feed
+        self._notifier = notifier
+        self._in_force = in_force
+        self.wanted = asyncio.Event()
+
+    async def run(self) -> None:
+        """Reload whenever it is wanted. Never returns."""
+        while True:
+            await self.wanted.wait()
+            self.wanted.clear()
+            self._notifier.reloading()
+            await self._reload()
+            self._notifier.ready()
+
+    async def _reload(self) -> None:
+        try:
+            new = (await asyncio.to_thread(load, self._path, self._env)).settings
+            if faults := unbuilt_placements(new):
+                raise ConfigError(faults)
+        except ConfigError as error:
+            for fault in error.faults:
+                log.error("config_rejected", why=fault)
+            self._health.config_faults = error.faults
+            self._feed.publish("notice", {"level": "error", "text": f"configuration rejected: {error.faults[0]}"})
+            return
+        self._health.config_faults = ()
+        self._health.needs_restart = tuple(restart_needed(self._started_with, new))
+        self._live.swap(new)
+        self._in_force()
+        log.info("config_reloaded", needs_restart=list(self._health.needs_restart))
+        self._feed.publish("notice", {"level": "info", "text": "configuration reloaded"})

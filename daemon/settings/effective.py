@@ -1,0 +1,83 @@
+"""Which settings already do something, and which need a restart."""
+
+from __future__ import annotations
+
+from itertools import takewhile
+
+from daemon.settings.models import Settings, UserSettings
+from daemon.settings.tree import ANY, Key, dotted, flat
+
+NOT_YET = (
+    "plex.tv_url",
+    "plex.clients_url",
+    "plex.discover_url",
+    "plex.metadata_url",
+    "plex.community_url",
+    "on_deck",
+    "watchlist",
+    "recent",
+    "trending",
+    "users.inactive_after",
+    "users.*",
+    "schedule.cron",
+    "schedule.array_window",
+    "notify",
+    "unraid",
+    "arr",
+)
+"""Tables and keys that are accepted and checked, and have no effect in this release."""
+
+PLACEMENTS = ("union+keep",)
+"""What `MappingSettings.placement` can be in this release."""
+
+_RESTART = (
+    "plex.url",
+    "plex.verify_tls",
+    "web.listen",
+    "log.format",
+    "log.file",
+    "state.directory",
+    "transfer.to_cache",
+    "transfer.to_array",
+)
+"""Keys that cannot change while the daemon runs."""
+
+
+def not_yet(settings: Settings) -> tuple[str, ...]:
+    """Return the dotted keys that are set to something else than the default and have no effect yet."""
+    defaults = flat(Settings())
+    nobody = flat(UserSettings())
+    found = []
+    for key, value in flat(settings).items():
+        default = nobody[key[2:]] if _is_personal(key) else defaults.get(key, defaults)
+        if waits(key) and value != default:
+            # Of a list of tables only the list is named.
+            found.append(dotted(tuple(takewhile(lambda part: isinstance(part, str), key))))
+    return tuple(dict.fromkeys(found))
+
+
+def waits(key: Key) -> bool:
+    """Say whether what `key` sets has no effect yet."""
+    if _is_personal(key):
+        key = ("users", ANY, *key[2:])
+    return any(dotted(key[:depth]) in NOT_YET for depth in range(1, len(key) + 1))
+
+
+def _is_personal(key: Key) -> bool:
+    return key[0] == "users" and len(key) > 2  # noqa: PLR2004 - users, Alice, on_deck
+
+
+def unbuilt_placements(settings: Settings) -> list[str]:
+    """Return one line for each enabled mapping whose placement does not exist in this release."""
+    return [
+        f'mapping "{mapping.name}": serve = "{mapping.serve}" with original = "{mapping.original}" '
+        'does not exist in this release; allowed: serve = "union" with original = "keep"'
+        for mapping in settings.mapping
+        if mapping.enabled and mapping.placement not in PLACEMENTS
+    ]
+
+
+def restart_needed(old: Settings, new: Settings) -> list[str]:
+    """Return the dotted keys that differ and take effect only with a restart."""
+    before, after = flat(old), flat(new)
+    return [dotted(key) for key in after if dotted(key) in _RESTART and before.get(key) != after[key]]

@@ -1,0 +1,42 @@
+"""Temporary files that a crash left behind."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import structlog
+
+from daemon.config import MappingSettings
+from daemon.storage import tree
+from daemon.storage.paths import OWN_FOLDER
+
+log = structlog.get_logger()
+
+
+def sweep(mapping: MappingSettings) -> list[str]:
+    """Remove our temporary files and folders from this mapping's cache; return what was removed.
+
+    To be called while nothing is copied. A cache that is not there is left for later.
+    """
+    removed = []
+    for above, folders, files in os.walk(mapping.cache):
+        own = Path(above) == Path(mapping.cache, OWN_FOLDER)
+        ours = (tree.TEMPORARY if own else tree.BESIDE).fullmatch
+        removed += [path for name in filter(ours, files) if _removed(path := Path(above, name))]
+        removed += [
+            path for name in filter(ours, folders) if _removed(path := Path(above, name), folder=True)
+        ]
+    return [str(path) for path in removed]
+
+
+def _removed(path: Path, *, folder: bool = False) -> bool:
+    try:
+        if folder:
+            path.rmdir()
+        else:
+            path.unlink()
+    except OSError as error:
+        log.warning("leftover_kept", path=str(path), why=error.strerror)
+        return False
+    return True

@@ -1,0 +1,129 @@
+"""Placement ``union+keep``: a copy on the cache, shown by the union, beside an original that stays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from concurrent.futures import Executor
+from dataclasses import replace
+from types import MappingProxyType
+
+from daemon.config import TransferSettings
+from daemon.errors import UnsafeEvict
+from daemon.model import Entry, File
+from daemon.storage import leftovers
+from daemon.storage.departure import Departure
+from daemon.storage.family import Family, Means
+from daemon.storage.faults import translated
+from daemon.storage.identity import Identity
+from daemon.storage.mover import Pace, Reading, in_slices
+from daemon.storage.paths import Mappings
+from daemon.storage.threads import Threads
+
+Progress = Callable[[int, int], None]
+Touch = Callable[[str, str], None]
+
+
+class Placement:
+    """Brings files in and takes them off again.
+
+    `executor` runs what blocks; give it two threads for each worker and two for each mapping. `on_touch`
+    hears of each operation on the array (``open``, ``read``, ``stat``, ``list``) and its reason, from any
+    thread. `keep_free` says how many bytes of a cache of so many bytes stay free. `now` dates the entries.
+    """
+
+    def __init__(
+        self,
+        mappings: Mappings,
+        transfer: TransferSettings,
+        executor: Executor,
+        *,
+        on_touch: Touch,
+        keep_free: Callable[[int], int] = lambda _total: 0,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._means = Means(
+            mappings,
+            transfer,
+            Threads(executor),
+            _pace(transfer),
+            keep_free=keep_free,
+            now=now,
+            touch=on_touch,
+        )
+
+    def configure(
+        self, mappings: Mappings, transfer: TransferSettings, *, keep_free: Callable[[int], int]
+    ) -> None:
+        """Take new settings for everything that begins from now on."""
+        self._means = replace(
+            self._means, mappings=mappings, transfer=transfer, pace=_pace(transfer), keep_free=keep_free
+        )
+
+    async def cache_in(
+        self,
+        file: File,
+        progress: Progress,
+        *,
+        known: Mapping[str, Entry] = MappingProxyType({}),
+        busy: Callable[[], bool] = lambda: False,
+        publishing: Callable[[Entry], Awaitable[None]] | None = None,
+    ) -> list[Entry]:
+        """Bring a video in, then its sidecars. Return the video's entry, then theirs.
+
+        All or nothing: after an error or a cancel nothing of it is left on the cache. A sidecar that cannot
+        be brought in is only logged. `known` holds the entries of this video and its sidecars, by array path;
+        a copy that stands as recorded there is not made again. `publishing` is awaited with each entry just
+        before its file gets its final name, so that the ledger knows of every copy even if the process is
+        killed then; `stands` tells afterwards whether it came to that.
+        """
+        recorded = known.get(file.array_path)
+        if recorded and await self.stands(recorded):
+            return [recorded, *(entry for entry in known.values() if entry.parent == file.array_path)]
+        family = Family(self._means, file, known=known, progress=progress, busy=busy, publishing=publishing)
+        return await family.bring()
+
+    async def evict(self, entry: Entry) -> None:
+        """Delete a copy whose original is proven now; nothing is done where the copy has gone already.
+
+        UnsafeEvict where the original is missing or another, or the copy was changed: then it stays.
+        """
+        means, mapping = self._means, self._means.mappings.by_name(entry.file.mapping)
+        departure = Departure(entry, mapping, lambda operation: means.touch(operation, "evict"))
+        read = await self._read_original(entry, departure) if entry.checksum else None
+        await means.threads.run(mapping.name, departure.drop, read)
+
+    async def stands(self, entry: Entry) -> bool:
+        """Say whether a copy is on the cache as recorded. Never touches the array."""
+        return await self._means.stands(entry)
+
+    def sweep(self) -> list[str]:
+        """Remove the temporary files of an earlier process from all caches (blocking). Return their paths."""
+        return [path for mapping in self._means.mappings.all for path in leftovers.sweep(mapping)]
+
+    def stalled(self) -> dict[str, int]:
+        """Return how many threads hang in calls to the tiers of a mapping, for the mappings that have any."""
+        means = self._means
+        counts = {mapping.name: means.threads.stalled(mapping.name) for mapping in means.mappings.all}
+        return {name: count for name, count in counts.items() if count}
+
+    async def _read_original(self, entry: Entry, departure: Departure) -> Identity | None:
+        """Prove the original's checksum; return what was read, None if there is no copy to be deleted."""
+        means, mapping, path = self._means, entry.file.mapping, entry.file.array_path
+        if await means.threads.run(mapping, departure.copy) is None:
+            return None
+        files, identity = await means.threads.run(mapping, departure.open_original)
+        means.touch("read", "evict")
+        try:
+            with translated(path):
+                reading = Reading(files, identity.size, index=0)
+                checksum = await in_slices(means.threads, mapping, reading, pace=means.pace)
+        finally:
+            files.close()
+        if checksum != entry.checksum:
+            raise UnsafeEvict(f"{entry.file.cache_path} stays on the cache: {path} has other content")
+        return identity
+
+
+def _pace(transfer: TransferSettings) -> Pace:
+    return Pace(transfer.rate_limit.bytes or 0)

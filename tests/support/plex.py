@@ -1,0 +1,105 @@
+"""The other ends of the simulated Plex server: somebody who listens, and somebody who gets its webhooks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import aiohttp
+from aiohttp import web
+
+from daemon.demo.generate import Shape, generate
+from daemon.demo.library import Library
+from daemon.demo.people import Person
+from daemon.demo.server import DemoServer
+
+WEBSOCKET = "/:/websockets/notifications"
+
+
+def small_library(**shape: Any) -> Library:
+    """Return a library with plain names, small enough to look at."""
+    return generate(Shape(awkward=False, **{"movies": 3, "shows": 2, "seasons": 2, "episodes": 4, **shape}))
+
+
+class Ear:
+    """A websocket that hears notifications."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self.socket = socket
+
+    async def frame(self) -> Any:
+        """Return the next message as data."""
+        return json.loads(await self.socket.receive_str())
+
+    async def entry(self, kind: str = "playing") -> dict[str, Any]:
+        """Return the first entry of the next message of this kind; others are skipped."""
+        while True:
+            inner = (await self.frame())["NotificationContainer"]
+            if inner["type"] == kind:
+                (entry,) = next(value for value in inner.values() if isinstance(value, list))
+                return dict(entry)
+
+
+@asynccontextmanager
+async def listening(
+    plex: DemoServer, person: Person | None = None, query: str = "", path: str = WEBSOCKET
+) -> AsyncIterator[Ear]:
+    """Listen on the server's websocket until the end of the block."""
+    headers = {"X-Plex-Token": (person or plex.people.owner).token}
+    before = len(plex.frames.listeners)
+    async with (
+        aiohttp.ClientSession() as client,
+        client.ws_connect(f"{plex.url}{path}{query}", headers=headers) as socket,
+    ):
+        await plex.frames.wait_for_listeners(before + 1)
+        yield Ear(socket)
+
+
+class Mailbox:
+    """A web server that keeps the webhooks it gets."""
+
+    def __init__(self) -> None:
+        self.payloads: list[dict[str, Any]] = []
+        self.requests: list[tuple[str, bytes]] = []
+        """Content type and body of each."""
+        self.url = ""
+
+    @property
+    def events(self) -> list[str]:
+        return [payload["event"] for payload in self.payloads]
+
+    async def _receive(self, request: web.Request) -> web.Response:
+        self.requests.append((request.content_type, await request.read()))
+        if request.content_type == "multipart/form-data":
+            form = await request.post()
+            if "payload" in form:
+                self.payloads.append(json.loads(str(form["payload"])))
+        elif request.content_type == "application/json":
+            self.payloads.append(await request.json())
+        return web.Response()
+
+
+@asynccontextmanager
+async def mailbox() -> AsyncIterator[Mailbox]:
+    """Receive webhooks until the end of the block."""
+    box = Mailbox()
+    app = web.Application(client_max_size=64 << 20)
+    app.router.add_post("/hook", box._receive)
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        box.url = f"http://127.0.0.1:{runner.addresses[0][1]}/hook"
+        yield box
+    finally:
+        await runner.cleanup()
+
+
+async def get_json(plex: DemoServer, path: str, person: Person | None = None) -> Any:
+    """Return the ``MediaContainer`` of a page as this person sees it."""
+    headers = {"X-Plex-Token": (person or plex.people.owner).token, "Accept": "application/json"}
+    async with aiohttp.ClientSession() as client, client.get(plex.url + path, headers=headers) as answer:
+        answer.raise_for_status()
+        return (await answer.json())["MediaContainer"]
