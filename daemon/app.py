@@ -11,7 +11,7 @@ import structlog
 from daemon import __version__
 from daemon.clock import Clock
 from daemon.config import Loaded, state_directory, unbuilt_placements
-from daemon.core import Core, executor_for
+from daemon.core import Core, Remembered, executor_for
 from daemon.errors import ConfigError
 from daemon.lock import single_instance
 from daemon.reload import watch
@@ -64,6 +64,7 @@ class App:
                 self._notifier,
                 executor,
                 directory,
+                await store.run(Remembered.read),
                 dry_run=self._dry_run,
                 stop=self.stop.set,
             )

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from daemon.errors import ConfigError
 from daemon.settings.checks import cross_faults
+from daemon.settings.credentials import with_token
 from daemon.settings.effective import not_yet, restart_needed, unbuilt_placements
 from daemon.settings.environment import CONFIG, Overlay
 from daemon.settings.faults import Fault, from_pydantic
@@ -31,7 +32,6 @@ from daemon.settings.models import (
     WebSettings,
 )
 from daemon.settings.source import read
-from daemon.settings.token import with_token
 from daemon.settings.tree import Key, dotted
 
 __all__ = [

@@ -7,7 +7,9 @@ import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import structlog
 
@@ -21,6 +23,7 @@ from daemon.holds import Holds
 from daemon.live import Live
 from daemon.logs import configure
 from daemon.metrics import Metrics
+from daemon.model import Play, TaskState
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.progress import Progress
@@ -39,8 +42,25 @@ from daemon.workers import Workers
 
 log = structlog.get_logger()
 
+_HISTORY_MARK = "history_since"
 _THREADS_PER_WORKER = 2
 _THREADS_PER_MAPPING = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """What the rows know about the time before this process."""
+
+    plays: list[Play]
+    paused: bool
+    history_since: float | None
+
+    @classmethod
+    def read(cls, connection: sqlite3.Connection) -> Self:
+        """Read it."""
+        since = demands.get_meta(connection, _HISTORY_MARK)
+        paused = bool(demands.get_meta(connection, "paused"))
+        return cls(plays.open_plays(connection), paused, float(since) if since else None)
 
 
 class Core:
@@ -58,6 +78,7 @@ class Core:
         notifier: Notifier,
         executor: ThreadPoolExecutor,
         directory: Path,
+        remembered: Remembered,
         *,
         dry_run: bool,
         stop: Callable[[], None],
@@ -68,6 +89,8 @@ class Core:
         self._notifier = notifier
         self._dry_run = dry_run
         self._directory = directory
+        self._cached = (0, 0)
+        self._counts: dict[str, int] = {}
         self._secret = ""
         self.live = Live(loaded.settings)
         self.feed = Feed()
@@ -115,7 +138,16 @@ class Core:
             verify_tls=plex.verify_tls,
             on_request=self.metrics.plex_request,
         )
-        self.listener = Listener()
+        self.listener = Listener(
+            settings=lambda: self.live.settings,
+            library=self.library,
+            clock=clock,
+            on_event=self.dispatcher.on_event,
+            known_watched=self._known_watched,
+            on_history_mark=self._remember_history,
+            history_since=remembered.history_since,
+            plays=remembered.plays,
+        )
         self.health = Health(store, rooms, holds, self.listener, dry_run=dry_run)
         self.reloading = Reloading(
             loaded, env, self.live, self.health, self.feed, notifier, self._in_force
@@ -131,6 +163,12 @@ class Core:
             progress,
             self.health,
             stop=stop,
+        )
+        self.workers.paused = remembered.paused
+        self.metrics.watch_cached(lambda: self._cached)
+        self.metrics.watch_tasks(lambda: {TaskState(name): count for name, count in self._counts.items()})
+        self.metrics.watch_notifications(
+            lambda: self.listener.notifications.connected, self._notification_age
         )
 
     async def recover(self) -> None:
@@ -149,11 +187,6 @@ class Core:
             now = self._clock.now()
             for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
                 log.info("recovered", path=task.file.array_path, why=f"an interrupted {task.kind} waits again")
-        await self.store.run(self._load)
-
-    def _load(self, connection: sqlite3.Connection) -> None:
-        self.workers.paused = bool(demands.get_meta(connection, "paused"))
-        self.listener.load(plays.open_plays(connection))
 
     async def work(self) -> None:
         """Run the workers; in a dry run there are none."""
@@ -188,6 +221,16 @@ class Core:
         self._cached, self._counts = files, counts
         self._notifier.status(self.status_line())
 
+    def _notification_age(self) -> float | None:
+        last = self.listener.notifications.last_frame_at
+        return None if last is None else self._clock.now() - last
+
+    async def _known_watched(self, user: str) -> set[str]:
+        return await self.store.run(lambda connection: demands.watched_by(connection, user))
+
+    async def _remember_history(self, mark: float) -> None:
+        await self.store.run(lambda connection: demands.put_meta(connection, _HISTORY_MARK, repr(mark)))
+
     def _keep_free(self, total: int) -> int:
         space = self.live.settings.space
         beyond_limit = total - space.limit.of(total) if space.limit else 0
@@ -197,7 +240,7 @@ class Core:
         self._log_in_force()
         settings = self.live.settings
         self.placement.configure(self.live.mappings, settings.transfer, keep_free=self._keep_free)
-        self.listener.reconcile_soon()
+        self.listener.reload()
         self.dispatcher.request_replan()
         self.dispatcher.tasks_added.ring()
 

@@ -36,6 +36,8 @@ from daemon.state.store import Store
 
 log = structlog.get_logger()
 
+_LOOK_AGAIN = 15.0
+"""Seconds after which to plan again while the sessions are unknown."""
 _HISTORY = 365 * 86_400.0
 """Seconds for which ended plays are remembered."""
 
@@ -121,6 +123,9 @@ class Dispatcher:
         while True:
             await self.change(self._expire)
             wait = None if self._next_due is None else self._next_due - self._clock.now()
+            if not self._sessions_known():
+                # Nobody tells when they are known again, and what is due meanwhile was not evicted.
+                wait = min(wait or _LOOK_AGAIN, _LOOK_AGAIN)
             await self._clock.wait(self._replan, wait)
             self._replan.clear()
 
@@ -227,8 +232,13 @@ class Dispatcher:
             of_show = demands.demands_of_show(connection, play.user.id, known.show) if known and known.show else []
             alive = [other.id for other in plays.open_plays(connection)]
             return handlers.playback.confirmed(event, of_show, alive)
-        if isinstance(event, PlaybackStarted) and item is not None:
+        if item is None:
+            return Changes()
+        if isinstance(event, PlaybackStarted):
             return handlers.playback.started(event, item, following, settings)
+        if event.what == "identified":
+            made = demands.demands_of_play(connection, play.id)
+            return handlers.playback.identified(event, item, following, made, settings)
         return Changes()
 
     def _tell(self, event: Event, item: Item | None, tier: str, decision: Decision) -> None:

@@ -153,12 +153,12 @@ class PlaybackConfirmed:
 
 @dataclass(frozen=True, slots=True)
 class PlaybackChanged:
-    """Paused, resumed, sought: nothing to decide, but something to show."""
+    """Paused, resumed, sought, or only now is it known who plays."""
 
     play: Play
     at: float
     what: str
-    """``paused``, ``resumed`` or ``seeked``."""
+    """``paused``, ``resumed``, ``seeked`` or ``identified``."""
 
 
 @dataclass(frozen=True, slots=True)

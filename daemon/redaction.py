@@ -7,8 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
 
-from pydantic import BaseModel, SecretStr
-
 MASK = "***"
 
 _SHORTEST = 4
@@ -21,23 +19,6 @@ _IN_TEXT = (
     re.compile(r"(?i)(\b[a-z][a-z0-9+.-]*://[^\s/@:]*:)[^\s/@]+(?=@)"),
 )
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
-
-
-def secrets_in(settings: BaseModel) -> frozenset[str]:
-    """Return the value of every secret in `settings` and the models below it."""
-    found: set[str] = set()
-    waiting: list[Any] = [settings]
-    while waiting:
-        match waiting.pop():
-            case SecretStr() as secret:
-                found.add(secret.get_secret_value())
-            case BaseModel() as model:
-                waiting += [*vars(model).values(), *(model.model_extra or {}).values()]
-            case dict() as mapping:
-                waiting.extend(mapping.values())
-            case list() | tuple() | set() | frozenset() as items:
-                waiting.extend(items)
-    return frozenset(found)
 
 
 class Redactor:

@@ -40,7 +40,7 @@ async def watch(path: Path, changed: Callable[[], None]) -> None:
     """
     seen = _mark(path)
     changes = awatch(
-        path, step=_QUIET_MS, recursive=False, rust_timeout=_LOOK_MS, yield_on_timeout=True
+        *_folders(path), step=_QUIET_MS, recursive=False, rust_timeout=_LOOK_MS, yield_on_timeout=True
     )
     async for _ in changes:
         mark = _mark(path)

@@ -11,6 +11,7 @@ from daemon.model import (
     Demand,
     DemandKind,
     Item,
+    PlaybackChanged,
     PlaybackConfirmed,
     PlaybackStarted,
     PlaybackStopped,
@@ -47,6 +48,14 @@ def started(event: PlaybackStarted, item: Item, following: Iterable[Item], setti
             for position, wanted in [*((0, one) for one in first), *enumerate(following, start=1)]
         )
     )
+
+
+def identified(
+    event: PlaybackChanged, item: Item, following: Iterable[Item], made: Iterable[Demand], settings: Settings
+) -> Changes:
+    """Make anew what the play demands, because only now it is known who plays."""
+    since = PlaybackStarted(event.play, event.at)
+    return replace(started(since, item, following, settings), drop_demands=tuple(made))
 
 
 def confirmed(event: PlaybackConfirmed, of_show: Iterable[Demand], open_plays: Iterable[str]) -> Changes:

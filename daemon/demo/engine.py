@@ -11,7 +11,7 @@ from typing import Any, Literal
 from daemon.clock import Clock
 from daemon.demo.hub import PLAYING, TRANSCODE_UPDATE, Hub
 from daemon.demo.library import Library
-from daemon.demo.media import Kind, Node
+from daemon.demo.media import Node
 from daemon.demo.people import People, Person
 from daemon.demo.sessions import PlayQueue, PlayQueues, Session, trackable, transcode_fields
 from daemon.demo.views import Views
@@ -286,9 +286,9 @@ class Engine:
     def _make_queue(self, node: Node, keys: Sequence[str] | None) -> PlayQueue | None:
         if keys is not None:
             return self.queues.make(keys)
-        if node.kind is Kind.EPISODE:
-            return self.queues.make([node.key, *self.library.following(node)])
-        return self.queues.make([node.key]) if trackable(node) else None
+        if not trackable(node):
+            return None
+        return self.queues.make([node.key, *self.library.following(node)])
 
     def _next_session_key(self) -> str:
         self._last_session += 1

@@ -70,9 +70,8 @@ class Library:
 
     def show_of(self, node: Node) -> Node | None:
         """Return the show that an episode or a season belongs to."""
-        if node.kind is Kind.EPISODE:
-            node = self.items[node.parent]
-        return self.items.get(node.parent) if node.kind is Kind.SEASON else None
+        season = self.items.get(node.parent) if node.kind is Kind.EPISODE else node
+        return self.items.get(season.parent) if season and season.kind is Kind.SEASON else None
 
     def following(self, node: Node) -> list[str]:
         """Return the episodes after this one; specials follow only specials."""

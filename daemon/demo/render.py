@@ -54,7 +54,7 @@ class Renderer:
         if node.kind is Kind.SHOW and detail.streams:
             made.children += [element("Location", path=path) for path in self._show_folders(node)]
         if detail.guids and node.section != TRANSIENT:
-            made.children += _guids(node)
+            made.children += [element("Guid", id=name) for name in external_ids(node)]
         if detail.markers and node.kind in (Kind.MOVIE, Kind.EPISODE):
             made.children += _markers(node)
         return made
@@ -172,9 +172,10 @@ def _streams(part: Part) -> list[Element]:
     return streams
 
 
-def _guids(node: Node) -> list[Element]:
+def external_ids(node: Node) -> list[str]:
+    """Return an item's ids at the databases that agents know."""
     number = int(node.guid[-8:], 16) % 10_000_000
-    return [element("Guid", id=f"{scheme}://{number}") for scheme in ("imdb", "tmdb", "tvdb")]
+    return [f"imdb://tt{number:07}", f"tmdb://{number}", f"tvdb://{number}"]
 
 
 def _markers(node: Node) -> list[Element]:

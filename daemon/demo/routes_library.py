@@ -8,7 +8,7 @@ from daemon.demo.answers import Page, done, failure, respond
 from daemon.demo.markup import Container, Element, container, element
 from daemon.demo.media import Kind, Node, Section
 from daemon.demo.people import Person, token_of
-from daemon.demo.render import Detail, Renderer
+from daemon.demo.render import Detail, Renderer, external_ids
 from daemon.demo.scanning import Librarian
 from daemon.demo.selection import Selection, meta
 from daemon.demo.sessions import trackable
@@ -152,9 +152,11 @@ class LibraryRoutes:
 
     async def matches(self, request: web.Request) -> web.Response:
         node = self._item(request)
-        name = request.query.get("title") or node.title
-        found = element("SearchResult", guid=node.guid, name=name, year=node.year, score=100)
-        return respond(request, container([found]))
+        asked = request.query.get("title", "").replace("-", "://", 1)
+        same = (one for one in self.library.of_kind(node.section, node.kind) if asked in external_ids(one))
+        found = next(same, node)
+        match = element("SearchResult", guid=found.guid, name=found.title, year=found.year, score=100)
+        return respond(request, container([match]))
 
     async def agents(self, request: web.Request) -> web.Response:
         kinds = ((1, "movie"), (2, "series"))

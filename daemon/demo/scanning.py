@@ -41,10 +41,11 @@ class Librarian:
         self._random = Random(1)
 
     async def add_movie(
-        self, title: str, *files: tuple[str, int], year: int = 2024, minutes: float = 100
+        self, title: str, *files: tuple[str, int], year: int = 2024, minutes: float = 100, guid: str = ""
     ) -> Node:
-        """Add a movie of these files (path as Plex sees it, size)."""
+        """Add a movie of these files (path as Plex sees it, size); with a deleted one's `guid` it returns."""
         node = self._node(Kind.MOVIE, MOVIES, title, year)
+        node.guid = guid or node.guid
         node.duration = round(minutes * 60_000)
         node.versions = (self.library.new_version(*files),)
         return await self._add(node)

@@ -119,7 +119,8 @@ class DemoServer:
         app.router.add_get("/:/eventsource/notifications", self.sockets.event_stream)
         app.router.add_get("/", self._root)
         app.router.add_get("/identity", self._identity)
-        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handle_signals=False)
+        # A handler that waits for news (an event stream) ends with its client only if it is cancelled.
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0, handler_cancellation=True)
         await self._runner.setup()
         await self.start_listening()
         self._spawn(self.webhooks.run())

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
+from io import BytesIO
 from random import Random
 from typing import Any, Literal
 
@@ -128,7 +129,7 @@ class Webhooks:
                 event, url, body, content_type = await self._posts.get()
                 headers = {"Content-Type": content_type, "User-Agent": "PlexMediaServer/1.41.0"}
                 try:
-                    async with client.post(url, data=body, headers=headers) as answer:
+                    async with client.post(url, data=BytesIO(body), headers=headers) as answer:
                         self.delivered.append((event, answer.status))
                 except (aiohttp.ClientError, TimeoutError):
                     self.delivered.append((event, 0))

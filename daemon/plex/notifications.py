@@ -144,8 +144,8 @@ class Notifications:
         finally:
             self.state.connected, self.state.since = False, self._clock.now()
             self._on_lost()
-        if error := socket.exception():
-            return _Failure(f"the connection broke: {type(error).__name__}")
+        if broken := socket.exception():
+            return _Failure(f"the connection broke: {type(broken).__name__}")
         return _Failure(f"Plex closed the connection ({socket.close_code})")
 
     async def _read(self, socket: _Socket) -> None:

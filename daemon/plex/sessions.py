@@ -71,6 +71,10 @@ class Tracker:
         """Return the plays of which nobody has said yet who plays."""
         return [one.play for one in self._open if not one.known]
 
+    def is_open(self, play_id: str) -> bool:
+        """Say whether this play has not ended."""
+        return self._open.get(play_id) is not None
+
     def connected(self, now: float) -> None:
         """Note that frames arrive from now on."""
         self._listening_since = now
@@ -156,8 +160,9 @@ class Tracker:
         return self._announce(one, now, named=one.introduce(user, player, "", duration))
 
     def ignore(self, play_id: str, now: float) -> None:
-        """Drop a pending play: its item is of a type, or in a library, that ondeckd leaves alone."""
+        """Drop a play of which nobody has acted on anything yet: its item is to be left alone."""
         if (one := self._open.get(play_id)) is not None:
+            self._open.remove(one)
             self._leave_alone(one.play.rating_key, now)
 
     def reconsider(self) -> None:

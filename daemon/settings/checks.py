@@ -30,6 +30,9 @@ def cross_faults(settings: Settings) -> Iterator[Fault]:
 
 
 def _space(settings: Settings) -> Iterator[Fault]:
+    if "evict_to" not in settings.space.model_fields_set:
+        # A limit below the default of evict_to is meant; the lower of both holds.
+        return
     limit, evict_to = settings.space.limit, settings.space.evict_to
     # A share and an amount can be compared only where the file system is known.
     if _more(evict_to.percent, limit.percent) or _more(evict_to.bytes, limit.bytes):

@@ -53,7 +53,7 @@ def shown(value: object, field: FieldInfo | None) -> str:
         return "a table"
     if isinstance(value, list):
         return "a list"
-    if field is None or mentions(field.annotation, SecretStr):
+    if field is None or mentions(field.annotation, SecretStr) or _is_tabular(field):
         return ""
     if not isinstance(value, str):
         return str(value).lower() if isinstance(value, bool) else str(value)[:_LONGEST]
@@ -91,7 +91,7 @@ def _words(error: ErrorDetails, field: FieldInfo | None) -> tuple[str, str]:
     if isinstance(reason, WrongValue):
         return str(reason), reason.allowed
     name = dotted(error["loc"])
-    rows = field is not None and model_in(element(field.annotation)) is not None
+    rows = f"[[{name}]] tables" if field is not None and _is_tabular(field) else '["…", "…"]'
     choices = context.get("expected", "").replace("'", '"')
     known = {
         "bool_type": ("must be true or false", "true, false (without quotes)"),
@@ -101,10 +101,15 @@ def _words(error: ErrorDetails, field: FieldInfo | None) -> tuple[str, str]:
         "greater_than": ("cannot be switched off", DURATIONS),
         "literal_error": ("is not one of the choices", choices),
         "string_type": ("must be text in quotes", '"…"'),
-        "tuple_type": ("must be a list", f"[[{name}]] tables" if rows else '["…", "…"]'),
+        "tuple_type": ("must be a list", rows),
         "model_type": ("must be a table", f"[{name}]"),
     }
     return known.get(error["type"], (error["msg"], ""))
+
+
+def _is_tabular(field: FieldInfo) -> bool:
+    """Say whether tables stand at `field`, one or a list of them."""
+    return model_in(field.annotation) is not None or model_in(element(field.annotation)) is not None
 
 
 def _bounds(field: FieldInfo | None) -> str:

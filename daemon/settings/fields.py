@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Callable
 from pathlib import PureWindowsPath
 from typing import Annotated
@@ -14,6 +15,8 @@ from pydantic import BeforeValidator, Field, SecretStr
 from daemon.units import Size, Window, WrongValue, parse_duration
 
 _WINDOWS_ROOT = re.compile(r"[A-Za-z]:[\\/]|\\\\[^\\]")
+_UNUSABLE = {"Cc", "Cs"}
+"""Control characters, and bytes that are not text."""
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})")
 _HASH = re.compile(r"scrypt(?::[0-9]+){3}(?::[^:\s]+){2}")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
@@ -29,8 +32,8 @@ CRONS = 'five fields of numbers, * , - and /: minute hour day month weekday, as 
 def _text(value: object, allowed: str) -> str:
     if not isinstance(value, str):
         raise WrongValue("must be text in quotes", allowed)
-    if not value.isprintable():
-        raise WrongValue("holds characters that cannot be seen", allowed)
+    if any(unicodedata.category(character) in _UNUSABLE for character in value):
+        raise WrongValue("holds control characters", allowed)
     return value
 
 

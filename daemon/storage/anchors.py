@@ -50,5 +50,5 @@ def demand_apart(mapping: MappingSettings) -> None:
         shown = os.path.lexists(Path(mapping.array, OWN_FOLDER))
     if shown:
         raise TierUnavailable(
-            f"{mapping.name}: {mapping.array} shows the cache's own files; `array` must be the slow tier alone"
+            f"{mapping.name}: {mapping.array} shows the cache's files; it must be the slow tier alone"
         )

@@ -16,7 +16,7 @@ from daemon.storage.space import room
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of `check`. A warning is not `ok`, but does not stop the daemon from working; an error does."""
+    """One line of `check`. With a warning the daemon works nevertheless, with an error it does not."""
 
     ok: bool
     level: Level
@@ -24,7 +24,7 @@ class Finding:
 
 
 def check_mapping(mapping: MappingSettings) -> list[Finding]:
-    """Return what works and what does not, one line each (blocking; reads the array, writes one file on the cache)."""
+    """Return what works and what does not. Blocks; looks at the array, writes probe files on the cache."""
     findings = [*_array(mapping), *_cache(mapping)]
     if all(finding.level != "error" for finding in findings):
         findings += [*_apart(mapping), *_union(mapping)]

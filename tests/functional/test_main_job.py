@@ -9,12 +9,14 @@ from daemon.model import TaskState
 from tests.support.daemon import at_home, daemon_running, new_app
 from tests.support.plex import small_library
 
+ANN = "Ann"
+
 
 async def test_a_play_puts_the_playing_file_and_the_next_episodes_on_the_cache(tmp_path: Path) -> None:
     library = small_library()
     episodes = library.episodes(library.shows[0])
     async with at_home(tmp_path, library, playback={"next_episodes": 3}) as house:
-        await house.plex.engine.play("owner", episodes[1])
+        await house.plex.engine.play(ANN, episodes[1])
         await house.until(lambda: house.is_cached(*episodes[1:5]))
         await house.quiet()
 
@@ -23,17 +25,17 @@ async def test_a_play_puts_the_playing_file_and_the_next_episodes_on_the_cache(t
         files = await house.get("/api/v1/files")
         why = {row["plex_path"]: row["demands"] for row in files["items"]}
         (demand,) = why[library[episodes[2]].parts[0].file]
-        assert (demand["kind"], demand["user"], demand["position"]) == ("next_up", "owner", 1)
+        assert (demand["kind"], demand["user"], demand["position"]) == ("next_up", ANN, 1)
     assert house.damaged() == []
 
 
 async def test_subtitles_travel_with_their_video_and_leave_with_it(tmp_path: Path) -> None:
     library = small_library()
     movie = library.movies[0]
-    async with at_home(tmp_path, library) as house:
+    async with at_home(tmp_path, library, retention={"min_stay": "0"}) as house:
         video = house.array(movie)[0]
         video.with_name(f"{video.stem}.en.srt").write_text("hello")
-        await house.plex.engine.play("owner", movie)
+        await house.plex.engine.play(ANN, movie)
         copy = house.cache(movie)[0]
         await house.until(lambda: copy.exists())
         await house.quiet()
@@ -51,7 +53,7 @@ async def test_a_play_shorter_than_min_play_leaves_nothing_behind(tmp_path: Path
     library = small_library()
     episodes = library.episodes(library.shows[0])
     async with at_home(tmp_path, library, retention={"min_stay": "0"}) as house:
-        session = await house.plex.engine.play("owner", episodes[0])
+        session = await house.plex.engine.play(ANN, episodes[0])
         await house.until(lambda: house.is_cached(*episodes[:6]))
         await house.plex.engine.stop(session)
         await house.until(lambda: not any(house.is_cached(key) for key in episodes))
@@ -68,7 +70,7 @@ async def test_a_half_watched_item_leaves_after_after_stopped_and_not_before(tmp
     clock = Clock(600.0)
     retention = {"after_stopped": "1h", "min_stay": "0"}
     async with at_home(tmp_path, library, clock=clock, retention=retention) as house:
-        session = await house.plex.engine.play("owner", movie)
+        session = await house.plex.engine.play(ANN, movie)
         await house.until(lambda: house.is_cached(movie))
         await clock.sleep(60)
         await house.plex.engine.stop(session)
@@ -89,7 +91,7 @@ async def test_a_watched_episode_stays_while_another_user_is_about_to_watch_it(t
         engine = house.plex.engine
         behind = await engine.play(list(house.plex.people)[1], episodes[0], client="phone")
         await house.until(lambda: house.is_cached(*episodes[:3]))
-        ahead = await engine.play("owner", episodes[1])
+        ahead = await engine.play(ANN, episodes[1])
         await house.until(lambda: house.is_cached(*episodes[:4]))
         await clock.sleep(60)
         await engine.seek(ahead, library[episodes[1]].seconds * 0.95)
@@ -108,7 +110,7 @@ async def test_what_was_being_done_goes_on_after_a_restart(tmp_path: Path) -> No
         async with daemon_running(house):
             await house.plex.frames.wait_for_listeners()
             await house.post("/api/v1/pause")
-            await house.plex.engine.play("owner", episodes[0])
+            await house.plex.engine.play(ANN, episodes[0])
 
             async def queued() -> bool:
                 return len(await house.tasks(TaskState.QUEUED)) == 6
@@ -129,7 +131,7 @@ async def test_a_play_that_ended_while_the_daemon_was_down_starts_its_retention(
     async with at_home(tmp_path, library, start=False, playback={"min_play": "0"}) as house:
         async with daemon_running(house):
             await house.plex.frames.wait_for_listeners()
-            session = await house.plex.engine.play("owner", movie)
+            session = await house.plex.engine.play(ANN, movie)
             await house.until(lambda: house.is_cached(movie))
         await house.plex.engine.stop(session)
         new_app(house)
@@ -149,7 +151,7 @@ async def test_a_dry_run_decides_and_moves_nothing(tmp_path: Path) -> None:
         new_app(house, dry_run=True)
         async with daemon_running(house):
             await house.plex.frames.wait_for_listeners()
-            await house.plex.engine.play("owner", library.movies[0])
+            await house.plex.engine.play(ANN, library.movies[0])
 
             async def planned() -> bool:
                 return bool((await house.get("/api/v1/plan"))["totals"]["cache_in_files"])

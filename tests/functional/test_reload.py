@@ -44,6 +44,21 @@ async def watching(path: Path) -> AsyncIterator[Changes]:
             await task
 
 
+def write(path: Path, text: str) -> None:
+    path.write_text(text)
+
+
+def remove(path: Path) -> None:
+    path.unlink()
+
+
+def link(path: Path, target: Path | str) -> None:
+    """Put a link in the place of whatever is there, in one step."""
+    beside = path.with_name("link")
+    beside.symlink_to(target)
+    beside.replace(path)
+
+
 def replace(path: Path, text: str) -> None:
     beside = path.with_name("beside")
     beside.write_text(text)
@@ -68,7 +83,7 @@ async def test_a_file_replaced_again_and_again_is_noticed_each_time(path: Path) 
 
 async def test_a_file_written_in_place_is_noticed(path: Path) -> None:
     async with watching(path) as changes:
-        path.write_text("# longer than before")
+        write(path, "# longer than before")
         await changes.next()
 
 
@@ -90,34 +105,35 @@ async def test_a_deleted_file_is_no_change_until_it_is_back(path: Path) -> None:
     other.write_text("0")
 
     async with watching(path) as changes, watching(other) as others:
-        path.unlink()
+        remove(path)
         replace(other, "1")
         await others.next()
-        path.write_text("# 1")
+        write(path, "# 1")
         await changes.next()
 
         assert changes.texts == ["# 1"]
 
 
-async def test_a_linked_file_is_noticed_when_what_it_points_to_changes(tmp_path: Path) -> None:
-    real = tmp_path / "real"
-    real.mkdir()
-    (real / "config.toml").write_text("# 0")
-    (tmp_path / "etc").mkdir()
-    link = tmp_path / "etc" / "config.toml"
-    link.symlink_to(real / "config.toml")
+async def test_a_linked_file_is_noticed_when_what_it_points_to_changes(path: Path) -> None:
+    elsewhere = path.parent / "elsewhere"
+    elsewhere.mkdir()
+    write(elsewhere / "config.toml", "# 0")
+    link(path, elsewhere / "config.toml")
 
-    async with watching(link) as changes:
-        replace(real / "config.toml", "# 1")
+    async with watching(path) as changes:
+        replace(elsewhere / "config.toml", "# 1")
         await changes.next()
+
+        assert changes.texts == ["# 1"]
 
 
 async def test_a_link_that_points_elsewhere_is_noticed(path: Path) -> None:
-    path.rename(path.with_name("one.toml"))
-    path.with_name("two.toml").write_text("# two")
-    path.symlink_to("one.toml")
+    write(path.with_name("one.toml"), "# one")
+    write(path.with_name("two.toml"), "# two")
+    link(path, "one.toml")
 
     async with watching(path) as changes:
-        path.with_name("next").symlink_to("two.toml")
-        path.with_name("next").rename(path)
+        link(path, "two.toml")
         await changes.next()
+
+        assert changes.texts == ["# two"]

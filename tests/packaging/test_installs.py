@@ -112,6 +112,7 @@ def test_an_editable_installation_runs_the_checkout(editable: Path, tmp_path: Pa
     assert environment.run("python", "-c", where) == str(CHECKOUT / "daemon/model.py")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ours_first", [True, False])
 @pytest.mark.parametrize("kind", ["wheel", "editable"])
 def test_it_gets_along_with_another_package_named_daemon(

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import aiohttp
 
@@ -33,7 +33,16 @@ def merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
     return result
 
 
-def configuration(library: Library, plex: DemoServer, folder: Path) -> dict[str, Any]:
+class Server(Protocol):
+    """A simulated Plex, in this process or in another."""
+
+    @property
+    def url(self) -> str: ...
+    @property
+    def token(self) -> str: ...
+
+
+def configuration(library: Library, plex: Server, folder: Path) -> dict[str, Any]:
     """Return a configuration that maps each section onto two folders below `folder`."""
     mappings = []
     for section in library.sections.values():

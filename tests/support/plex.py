@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from email import message_from_bytes
 from typing import Any
 
 import aiohttp
@@ -71,13 +72,17 @@ class Mailbox:
         return [payload["event"] for payload in self.payloads]
 
     async def _receive(self, request: web.Request) -> web.Response:
-        self.requests.append((request.content_type, await request.read()))
-        if request.content_type == "multipart/form-data":
-            form = await request.post()
-            if "payload" in form:
-                self.payloads.append(json.loads(str(form["payload"])))
-        elif request.content_type == "application/json":
-            self.payloads.append(await request.json())
+        body = await request.read()
+        self.requests.append((request.content_type, body))
+        if request.content_type == "application/json":
+            self.payloads.append(json.loads(body))
+        elif request.content_type == "multipart/form-data":
+            head = f"Content-Type: {request.headers['Content-Type']}\r\n\r\n".encode()
+            for part in message_from_bytes(head + body).walk():
+                if part.get_param("name", header="Content-Disposition") == "payload":
+                    data = part.get_payload(decode=True)
+                    assert isinstance(data, bytes)
+                    self.payloads.append(json.loads(data))
         return web.Response()
 
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from aiohttp import ClientSession, ClientTimeout
+from aiohttp import ClientSession, ClientTimeout, CookieJar
 
 from daemon.config import Settings, build
 from daemon.errors import OndeckdError
@@ -234,5 +234,8 @@ async def serving(
     service = service or MemoryService()
     feed, metrics = Feed(feed_size), Metrics("1.2.3")
     context = WebContext(service, feed, metrics, lambda: settings(**web), SECRET, keep_alive)
-    async with WebServer(context) as server, ClientSession(server.url, timeout=ClientTimeout(10)) as http:
+    async with (
+        WebServer(context) as server,
+        ClientSession(server.url, timeout=ClientTimeout(10), cookie_jar=CookieJar(unsafe=True)) as http,
+    ):
         yield Site(server.url, http, service, feed, metrics, context, web)

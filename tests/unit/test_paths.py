@@ -122,12 +122,6 @@ def test_a_local_path_outside_of_every_tier_is_refused() -> None:
         Mappings([mapping()]).from_local("/mnt/other/e1.mkv")
 
 
-def test_a_root_of_slash_covers_everything() -> None:
-    file = Mappings([mapping(array="/", cache="/mnt/ssd")]).from_local("/films/e1.mkv")
-
-    assert (file.array_path, file.cache_path) == ("/films/e1.mkv", "/mnt/ssd/films/e1.mkv")
-
-
 def test_a_sidecar_lies_in_the_mapping_of_its_video() -> None:
     mappings = Mappings([mapping()])
     video = mappings.resolve("/data/tv/Dark/e1.mkv")

@@ -1,0 +1,143 @@
+"""The simulated Plex server as a process of its own, told what to do line by line.
+
+Started with a JSON description of the library's shape; answers each line of JSON on its input,
+``["method", {arguments}]``, with one line of JSON.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from daemon.clock import Clock
+from daemon.demo.generate import Shape, generate
+from daemon.demo.library import Library
+from daemon.demo.server import DemoServer
+
+ROOT = Path(__file__).parents[2]
+
+
+class Puppet:
+    """What the other process may ask of the server."""
+
+    def __init__(self, plex: DemoServer) -> None:
+        self._plex = plex
+
+    async def play(self, user: str, key: str, client: str = "tv") -> str:
+        return (await self._plex.engine.play(user, key, client=client)).session_key
+
+    async def stop(self, session: str) -> None:
+        await self._plex.engine.stop(self._plex.engine.sessions[session])
+
+    async def advance(self, session: str, seconds: float) -> None:
+        if found := self._plex.engine.sessions.get(session):
+            await self._plex.engine.advance(found, seconds)
+
+    async def sessions(self) -> list[str]:
+        return list(self._plex.engine.sessions)
+
+    async def listeners(self) -> None:
+        await self._plex.frames.wait_for_listeners()
+
+    async def burst(self, frames: int, garbage: int, starts: list[str], seed: int = 1) -> list[str]:
+        """Send frames as fast as they go: known sessions' reports, garbage, and the start of each of `starts`."""
+        random = Random(seed)
+        engine = self._plex.engine
+        (known, *_) = engine.sessions.values()
+        kinds = ["garbage"] * garbage + ["start"] * len(starts)
+        kinds += ["report"] * (frames - len(kinds))
+        random.shuffle(kinds)
+        begun = []
+        waiting = list(starts)
+        for number, kind in enumerate(kinds):
+            if kind == "garbage":
+                self._plex.frames.send_raw(random.choice(_GARBAGE))
+            elif kind == "start":
+                begun.append(
+                    (
+                        await engine.play(self._plex.people.owner, waiting.pop(), client=f"c{number}")
+                    ).session_key
+                )
+            else:
+                await engine.report(known)
+            if number % 50 == 0:
+                await asyncio.sleep(0)
+        return begun
+
+
+_GARBAGE = [
+    "",
+    "{",
+    "null",
+    "[]",
+    '{"NotificationContainer":3}',
+    "\u0000",
+    '{"NotificationContainer":{"type":"playing"}}',
+    "x" * 5000,
+]
+
+
+async def _serve(shape: dict[str, Any], speed: float) -> None:
+    library = generate(Shape(**shape))
+    async with DemoServer(library, clock=Clock(speed)) as plex:
+        puppet = Puppet(plex)
+        print(json.dumps({"url": plex.url, "token": plex.token}), flush=True)  # noqa: T201 - the protocol
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
+        )
+        while line := await reader.readline():
+            method, arguments = json.loads(line)
+            answer = await getattr(puppet, method)(**arguments)
+            print(json.dumps(answer), flush=True)  # noqa: T201 - the protocol
+
+
+@dataclass
+class RemotePlex:
+    """The other end: a server in another process. `library` is what it serves."""
+
+    library: Library
+    url: str
+    token: str
+    process: asyncio.subprocess.Process
+
+    async def ask(self, method: str, **arguments: Any) -> Any:
+        """Have a method of `Puppet` called and return what it answers."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([method, arguments]).encode() + b"\n")
+        return json.loads(await self.process.stdout.readline())
+
+
+@asynccontextmanager
+async def plex_process(shape: Mapping[str, Any], *, speed: float = 1.0) -> AsyncIterator[RemotePlex]:
+    """Run the simulated server in a process of its own for the length of the block."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "tests.support.plex_process",
+        json.dumps(dict(shape)),
+        str(speed),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        assert process.stdout is not None
+        said = json.loads(await process.stdout.readline())
+        yield RemotePlex(generate(Shape(**shape)), said["url"], said["token"], process)
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        await process.wait()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(json.loads(sys.argv[1]), float(sys.argv[2])))

@@ -1,0 +1,31 @@
+"""plexapi, unpatched, in a thread: what tests ask a server by it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import requests
+from plexapi.myplex import MyPlexAccount
+from plexapi.playqueue import PlayQueue
+from plexapi.server import PlexServer
+
+from daemon.demo.server import DemoServer
+
+T = TypeVar("T")
+
+# plexapi carries some annotations, but not enough for strict checking.
+connect: Callable[..., Any] = PlexServer
+sign_in: Callable[..., Any] = MyPlexAccount
+queue_of: Callable[..., Any] = PlayQueue.get
+
+
+async def ask(plex: DemoServer, what: Callable[[Any], T], who: str = "Ann") -> T:
+    """Run some plexapi calls as one of the users."""
+
+    def run() -> T:
+        with requests.Session() as session:
+            return what(connect(plex.url, plex.people[who].token, session=session))
+
+    return await asyncio.to_thread(run)
