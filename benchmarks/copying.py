@@ -1,7 +1,7 @@
 """How fast files come to the cache, beside ``cp``, and how much the event loop suffers.
 
-Makes two file systems in image files, so it needs root. All ways copy the same cold file from the first to the
-second, in turns, and end with the file and its folder on the disk.
+Makes two file systems in image files, so it needs root. All ways copy the same cold file from one to the
+other, in turns, and end with the file and its folder on the disk.
 
     python benchmarks/copying.py [--size MIB] [--rounds N] [--array ext4] [--cache xfs]
 """

@@ -31,7 +31,7 @@ from daemon.settings.models import (
     UsersSettings,
     WebSettings,
 )
-from daemon.settings.source import read
+from daemon.settings.source import is_there, read
 from daemon.settings.tree import Key, dotted
 
 __all__ = [
@@ -79,7 +79,7 @@ def find_config(option: str | None, env: Mapping[str, str]) -> Path | None:
     """Return the file to load: the option, ``$ONDECKD_CONFIG``, or the first usual place where one is."""
     if named := option or env.get(CONFIG):
         return Path(named)
-    return next((path for path in _PLACES if path.exists()), None)
+    return next((path for path in _PLACES if is_there(path)), None)
 
 
 def load(path: Path | None, env: Mapping[str, str]) -> Loaded:

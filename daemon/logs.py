@@ -62,13 +62,20 @@ def close() -> None:
 
 def _install(handlers: list[logging.Handler], level: int) -> None:
     root = logging.getLogger()
+    least = max(level, logging.WARNING)
+
+    def heeded(record: logging.LogRecord) -> bool:
+        # A library may have given its own logger a lower level than the root's.
+        return record.name == _OURS or record.levelno >= least
+
     for old in [handler for handler in root.handlers if handler.name == _OURS]:
         root.removeHandler(old)
         old.close()
     for new in handlers:
         new.name = _OURS
+        new.addFilter(heeded)
         root.addHandler(new)
-    root.setLevel(max(level, logging.WARNING))
+    root.setLevel(least)
     logging.getLogger(_OURS).setLevel(level)
 
 

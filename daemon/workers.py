@@ -88,11 +88,6 @@ class Workers:
                 self._taken_back.add(task_id)
                 job.cancel()
 
-    @property
-    def busy(self) -> int:
-        """Return how many tasks run."""
-        return len(self._jobs)
-
     def _count(self, kind: TaskKind) -> int:
         transfer = self._live.settings.transfer
         return transfer.to_cache if kind is TaskKind.CACHE_IN else transfer.to_array

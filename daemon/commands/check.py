@@ -105,7 +105,9 @@ def _libraries(sections: list[Section], settings: Settings) -> Iterator[Line]:
     names = {section.title.casefold() for section in videos} | {section.id for section in videos}
     for wanted in settings.plex.libraries:
         if wanted.casefold() not in names:
-            yield Line("plex.libraries", "fault", f"Plex has no movie or show library {wanted!r}", EXIT_CONFIG)
+            yield Line(
+                "plex.libraries", "fault", f"Plex has no movie or show library {wanted!r}", EXIT_CONFIG
+            )
     mappings = Mappings([mapping for mapping in settings.mapping if mapping.enabled])
     for section in videos:
         for location in section.locations:

@@ -140,7 +140,9 @@ def _note(viewing: Viewing, stage: Stage, tally: Tally) -> None:
     tally.following += viewing.follows
     if viewing.follows and not cached:
         tally.late.append(viewing.node.title)
-    click.echo(f"{viewing.person.title} plays {viewing.node.title!r} from the {'cache' if cached else 'array'}")
+    click.echo(
+        f"{viewing.person.title} plays {viewing.node.title!r} from the {'cache' if cached else 'array'}"
+    )
 
 
 def _summary(tally: Tally, copied: int, damaged: list[str], files: int) -> int:
@@ -150,5 +152,8 @@ def _summary(tally: Tally, copied: int, damaged: list[str], files: int) -> int:
     click.echo(f"Copied to the cache: {copied / 1e6:.1f} MB")
     for path in damaged:
         click.echo(f"Damaged: {path}")
-    click.echo(f"Files on the array: {files}; " + ("all files on both tiers are intact" if not damaged else "NOT all intact"))
+    click.echo(
+        f"Files on the array: {files}; "
+        + ("all files on both tiers are intact" if not damaged else "NOT all intact")
+    )
     return 1 if damaged or tally.late or not tally.following else 0

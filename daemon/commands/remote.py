@@ -158,7 +158,6 @@ def _run(context: Context, work: Work) -> None:
     """Do `work` with a client and end with its exit code, or with the one that its failure stands for."""
     try:
         code = asyncio.run(_with_client(context, work))
-        sys.stdout.flush()
     except DaemonUnreachable as error:
         _complain(str(error))
         code = EXIT_UNAVAILABLE
@@ -168,8 +167,7 @@ def _run(context: Context, work: Work) -> None:
     except KeyboardInterrupt:
         code = EXIT_INTERRUPTED
     except BrokenPipeError:
-        # Whoever read this has seen enough. What is still in the buffer must not complain at the exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # Whoever read this has seen enough.
         code = 0
     sys.exit(code)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from daemon.clock import Clock
 from daemon.demo.engine import Engine
-from daemon.model import PlayState
 
 INTERVAL = 10.0
 """Seconds between two reports of a client."""
@@ -35,8 +34,6 @@ async def report_due(engine: Engine, now: float) -> None:
             continue
         if session.vanished:
             engine.forget(session)
-        elif session.state is PlayState.PAUSED:
-            await engine.report(session)
         else:
             await engine.advance(session, now - session.reported_at)
 

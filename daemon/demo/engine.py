@@ -86,12 +86,12 @@ class Engine:
     ) -> Session:
         """Begin to play an item at `offset` seconds (None: where this user left off).
 
-        `version` is the index of the ``Media`` that plays; `queue` what the client plays (None: a show's
-        episodes from this one on); `buffering` sends the frame with offset 0 that some clients begin with.
+        `version` is the index of its ``Media``; `queue` what the client plays (None: a show's episodes from
+        this one on); `buffering` first sends the frame with offset 0 of some clients.
         """
         person, node = self.people[who], self.library[key]
         now = self.clock.now()
-        start = self.views.state(person.id, key).offset / 1000 if offset is None else offset
+        left_off = self.views.state(person.id, key).offset / 1000
         session = Session(
             session_key=session_key or self._next_session_key(),
             id=f"{self._random.getrandbits(64):016x}",
@@ -102,14 +102,13 @@ class Engine:
             version=node.versions[version] if node.versions else None,
             started_at=now,
             reported_at=now,
-            offset=start,
+            offset=left_off if offset is None else offset,
             queue=self._make_queue(node, queue),
             transcode=f"{self._random.getrandbits(80):020x}" if transcode else "",
             autoplay=autoplay,
             listed_from=now + self.lag.listing,
         )
-        await self._begin(session, buffering=buffering)
-        return session
+        return await self._begin(session, buffering=buffering)
 
     async def report(self, session: Session, state: PlayState | None = None, **changes: Any) -> None:
         """Send one frame about a session as it is; `changes` replace fields (None: take it out)."""
@@ -256,7 +255,7 @@ class Engine:
             if node not in before:
                 self.webhooks.send("library.on.deck", session.person, node)
 
-    async def _begin(self, session: Session, *, buffering: bool) -> None:
+    async def _begin(self, session: Session, *, buffering: bool) -> Session:
         self.sessions[session.session_key] = session
         self.changed.set()
         if buffering:
@@ -264,6 +263,7 @@ class Engine:
         await self.report(session)
         self._hook("media.play", session)
         await self.keep_position(session)
+        return session
 
     async def keep_position(self, session: Session) -> None:
         """Let the views follow where a session is: a position, or at 90 % a scrobble."""

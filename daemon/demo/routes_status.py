@@ -213,22 +213,7 @@ def session_element(session: Session, renderer: Renderer) -> Element:
     made.children.append(
         element("User", id=person.id, title=person.title, thumb=f"/users/{person.id}/avatar")
     )
-    made.children.append(
-        element(
-            "Player",
-            address="192.0.2.10",
-            machineIdentifier=session.client or None,
-            platform="Android",
-            product=session.product,
-            title=session.client or session.product,
-            state=str(session.state),
-            local=True,
-            relayed=False,
-            secure=True,
-            userID=int(person.id),
-            version="10.0",
-        )
-    )
+    made.children.append(_player_element(session))
     made.children.append(element("Session", id=session.id, bandwidth=8000, location="lan"))
     if session.transcode:
         made.children.append(
@@ -242,6 +227,23 @@ def session_element(session: Session, renderer: Renderer) -> Element:
             )
         )
     return made
+
+
+def _player_element(session: Session) -> Element:
+    return element(
+        "Player",
+        address="192.0.2.10",
+        machineIdentifier=session.client or None,
+        platform="Android",
+        product=session.product,
+        title=session.client or session.product,
+        state=str(session.state),
+        local=True,
+        relayed=False,
+        secure=True,
+        userID=int(session.person.id),
+        version="10.0",
+    )
 
 
 def _transcoded(media: Element) -> Element:

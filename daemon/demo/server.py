@@ -52,6 +52,9 @@ class DemoServer:
     and play through to the end and on to the next episode; without it nothing moves by itself.
     """
 
+    _runner: web.AppRunner
+    _group: asyncio.TaskGroup
+
     def __init__(
         self,
         library: Library | None = None,
@@ -89,8 +92,6 @@ class DemoServer:
         self._ready_at = 0.0
         self._stack = AsyncExitStack()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._runner: web.AppRunner
-        self._group: asyncio.TaskGroup
         self._site: web.TCPSite | None = None
 
     @property

@@ -28,8 +28,8 @@ from daemon.errors import PlexError, PlexNotFound, PlexUnauthorized, PlexUnavail
 
 THREADS = 4
 _CONNECT = 4.0
-_READ = 10.0
-_WHOLE = 30.0
+PATIENCE = 10.0
+_WHOLE = 3
 _LARGEST = 256 * 1024 * 1024
 _PIECE = 65_536
 _TRIES = 3
@@ -57,8 +57,9 @@ class _Session(requests.Session):
     plexapi stumbles over unknown status codes; a redirect would carry the token to whoever it names.
     """
 
-    def __init__(self, *, verify: bool) -> None:
+    def __init__(self, *, verify: bool, patience: float) -> None:
         super().__init__()
+        self.patience = patience
         self.trust_env = False
         self.verify = verify
         self.closing = False
@@ -75,7 +76,7 @@ class _Session(requests.Session):
         return response
 
     def _read(self, response: requests.Response) -> bytes:
-        end = time.monotonic() + _WHOLE
+        end = time.monotonic() + _WHOLE * self.patience
         pieces: list[bytes] = []
         size = 0
         with response:
@@ -103,7 +104,8 @@ def _error(response: requests.Response) -> PlexError:
 class Connection:
     """Asks the server at `url`. `problem` says in one line why it cannot be asked now; empty: it can.
 
-    The first server that answers is the one: another machine identifier at the same address is refused.
+    The first server that answers is the one: another machine identifier at the same address is refused. After
+    `patience` seconds of silence an answer is given up; a whole one may take three times as long.
     """
 
     def __init__(
@@ -114,6 +116,7 @@ class Connection:
         clock: Clock,
         verify_tls: bool = True,
         machine_identifier: str = "",
+        patience: float = PATIENCE,
         on_request: Callable[[str, float], None] | None = None,
     ) -> None:
         self.url = url
@@ -121,12 +124,12 @@ class Connection:
         self.problem = "Plex has not been asked yet"
         self._token = token
         self._on_request = on_request
-        self._session = _Session(verify=verify_tls)
+        self._session = _Session(verify=verify_tls, patience=patience)
         self._executor = ThreadPoolExecutor(THREADS, thread_name_prefix="plex")
         self._server: Any = None
         self._connecting = asyncio.Lock()
         self._retrying = AsyncRetrying(
-            stop=stop_after_attempt(_TRIES) | stop_after_delay(_READ),
+            stop=stop_after_attempt(_TRIES) | stop_after_delay(patience),
             wait=wait_random_exponential(multiplier=0.2, max=1.0),
             retry=retry_if_exception_type(PlexUnavailable),
             sleep=clock.sleep,
@@ -171,8 +174,10 @@ class Connection:
         self._session.close()
 
     def _open(self) -> Any:
-        server = _PLEX_SERVER(self.url, self._token, session=self._session, timeout=(_CONNECT, _READ))
-        if not server.machineIdentifier:
+        timeout = (_CONNECT, self._session.patience)
+        server = _PLEX_SERVER(self.url, self._token, session=self._session, timeout=timeout)
+        # An empty answer makes a hollow object without any attribute.
+        if not getattr(server, "machineIdentifier", None):
             raise PlexUnavailable(f"what answers at {self.url} is no Plex server")
         return server
 

@@ -15,7 +15,7 @@ from daemon.clock import Clock
 from daemon.errors import PlexError, PlexNotFound
 from daemon.model import OWNER, UNKNOWN_USER, Item, ItemType, User
 from daemon.plex import elements
-from daemon.plex.connection import Connection, together
+from daemon.plex.connection import PATIENCE, Connection, together
 from daemon.plex.elements import HistoryRow, Section
 from daemon.plex.episodes import following
 from daemon.plex.plays import SessionInfo
@@ -44,8 +44,9 @@ class PlexLibrary:
     """Asks Plex. Every method raises PlexUnavailable, PlexUnauthorized or PlexNotFound, and nothing else.
 
     `libraries` (names or ids, may be set at any time) limits what `item` returns; empty: no limit.
-    `machine_identifier`: the server that is expected; any other at this address is refused. `on_request`
-    is told the name and the seconds of each request.
+    `machine_identifier`: the server that is expected; any other at this address is refused. `patience`:
+    seconds of silence after which an answer is given up. `on_request` is told the name and the seconds of
+    each request.
     """
 
     def __init__(
@@ -57,6 +58,7 @@ class PlexLibrary:
         libraries: Sequence[str] = (),
         verify_tls: bool = True,
         machine_identifier: str = "",
+        patience: float = PATIENCE,
         on_request: Callable[[str, float], None] | None = None,
     ) -> None:
         self.libraries = tuple(libraries)
@@ -66,6 +68,7 @@ class PlexLibrary:
             clock=clock,
             verify_tls=verify_tls,
             machine_identifier=machine_identifier,
+            patience=patience,
             on_request=on_request,
         )
 

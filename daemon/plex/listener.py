@@ -88,6 +88,11 @@ class Listener:
         return self._notifications.state
 
     @property
+    def garbage(self) -> int:
+        """How many frames could not be understood."""
+        return self._notifications.garbage
+
+    @property
     def plex_problem(self) -> str:
         """Why Plex cannot be asked now, in one line; empty: it can."""
         return self._library.problem

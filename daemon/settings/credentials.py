@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from daemon.settings.faults import Fault
 from daemon.settings.models import Settings
+from daemon.settings.source import is_there
 
 CREDENTIAL = "plex-token"
 """The name for systemd's ``LoadCredential=``."""
@@ -37,7 +38,7 @@ def _places(settings: Settings, env: Mapping[str, str]) -> Iterator[Path]:
     elif folder := env.get("CREDENTIALS_DIRECTORY"):
         path = Path(folder) / CREDENTIAL
         # Other credentials may have been given to us without this one.
-        if path.exists():
+        if is_there(path):
             yield path
 
 

@@ -32,13 +32,11 @@ PLACEMENTS = ("union+keep",)
 
 _RESTART = (
     "plex.url",
+    "plex.token",
     "plex.verify_tls",
     "web.listen",
-    "log.format",
-    "log.file",
+    "web.webhook_secret",
     "state.directory",
-    "transfer.to_cache",
-    "transfer.to_array",
 )
 """Keys that cannot change while the daemon runs."""
 

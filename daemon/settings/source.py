@@ -17,6 +17,17 @@ _ASSIGNMENT = re.compile(r"\s*((?:[\w-]+|\"[^\"]*\"|'[^']*')(?:\s*\.\s*(?:[\w-]+
 _PART = re.compile(r"\"([^\"]*)\"|'([^']*)'|([\w-]+)")
 
 
+def is_there(path: Path) -> bool:
+    """Say whether there is something at `path`, even if it may not be looked at: reading it will say why."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
 def read(path: Path) -> tuple[dict[str, Any], dict[Key, int]]:
     """Return the values of the TOML file `path`, and line numbers by key. Raise ConfigError."""
     try:

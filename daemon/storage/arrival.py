@@ -137,7 +137,7 @@ class Arrival:
     def _demand_cache(self, used: bool) -> None:
         mapping = self._mapping
         if used and not tree.has_own_folder(mapping.cache):
-            raise TierUnavailable(f"{mapping.name}: {mapping.cache} is not the cache it was; is it mounted?")
+            raise tree.not_our_cache(mapping.cache)
         with translated(mapping.cache, gone=TierUnavailable):
             anchors.demand_apart(mapping)
             with suppress(FileNotFoundError), tree.folder(mapping.cache, self._parts[:-1]) as folder:

@@ -38,7 +38,7 @@ class Departure:
             except (FileNotFoundError, NotADirectoryError):
                 if tree.has_own_folder(cache):
                     return None
-                raise TierUnavailable(f"{cache} is not the cache it was; is it mounted?") from None
+                raise tree.not_our_cache(cache) from None
 
     def open_original(self) -> tuple[OpenFiles, Identity]:
         """Open the original to read it; UnsafeEvict if it is not what was recorded."""

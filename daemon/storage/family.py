@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, TypeVarTuple
 
@@ -57,6 +57,7 @@ class Family:
         video: File,
         *,
         known: Mapping[str, Entry],
+        used: bool,
         progress: Callable[[int, int], None],
         busy: Callable[[], bool],
         publishing: Callable[[Entry], Awaitable[None]] | None,
@@ -65,6 +66,7 @@ class Family:
         self._video = video
         self._mapping = means.mappings.by_name(video.mapping)
         self._known = known
+        self._used = used
         self._progress = progress
         self._busy = busy
         self._publishing = publishing
@@ -81,10 +83,17 @@ class Family:
             for sidecar in found:
                 entries += await self._bring_sidecar(sidecar)
         except BaseException:
-            for arrival in reversed(self._arrivals):
-                await self._means.threads.clean(self._mapping.name, arrival.abandon)
+            # One call for all of them, because a second cancel ends the waiting for it and what follows.
+            await self._means.threads.clean(self._mapping.name, self._abandon, self._arrivals)
             raise
         return entries
+
+    def _abandon(self, arrivals: Sequence[Arrival]) -> None:
+        for arrival in reversed(arrivals):
+            try:
+                arrival.abandon()
+            except (StorageError, OSError) as error:
+                log.warning("cleaning_failed", path=arrival.file.cache_path, why=str(error))
 
     async def _bring_sidecar(self, sidecar: File) -> list[Entry]:
         recorded = self._known.get(sidecar.array_path)
@@ -97,8 +106,7 @@ class Family:
         except StorageError as error:
             # A film without one of its subtitles is better than no film: the union shows the array's.
             log.warning("sidecar_left", path=sidecar.array_path, why=str(error))
-            for arrival in self._arrivals[begun:]:
-                await self._means.threads.clean(self._mapping.name, arrival.abandon)
+            await self._means.threads.clean(self._mapping.name, self._abandon, self._arrivals[begun:])
             return []
 
     async def _find_sidecars(self) -> list[File]:
@@ -106,9 +114,13 @@ class Family:
         if kinds == "none":
             return []
         self._touched("list")
-        array = self._mapping.array
-        with translated(self._video.array_path):
-            found = await self._run(sidecars.find, array, parts_below(self._video.array_path, array), kinds)
+        array, path = self._mapping.array, self._video.array_path
+        try:
+            with translated(path):
+                found = await self._run(sidecars.find, array, parts_below(path, array), kinds)
+        except StorageError as error:
+            log.warning("sidecars_unknown", path=path, why=str(error))
+            return []
         return [self._means.mappings.sidecar(self._video, "/".join((array, *parts))) for parts in found]
 
     async def _begin(self, file: File) -> Arrival:
@@ -120,7 +132,7 @@ class Family:
             keep_free=self._means.keep_free,
         )
         self._arrivals.append(arrival)
-        await self._run(arrival.begin, bool(self._known))
+        await self._run(arrival.begin, self._used)
         self._total += arrival.identity.size
         return arrival
 

@@ -66,6 +66,7 @@ class Placement:
         progress: Progress,
         *,
         known: Mapping[str, Entry] = MappingProxyType({}),
+        used: bool = False,
         busy: Callable[[], bool] = lambda: False,
         publishing: Callable[[Entry], Awaitable[None]] | None = None,
     ) -> list[Entry]:
@@ -73,14 +74,17 @@ class Placement:
 
         All or nothing: after an error or a cancel nothing of it is left on the cache. A sidecar that cannot
         be brought in is only logged. `known` holds the entries of this video and its sidecars, by array path;
-        a copy that stands as recorded there is not made again. `publishing` is awaited with each entry just
-        before its file gets its final name, so that the ledger knows of every copy even if the process is
-        killed then; `stands` tells afterwards whether it came to that.
+        a copy that stands as recorded there is not made again. `used` says that the ledger has files on this
+        cache: then an empty folder where the cache should be mounted is not filled. `publishing` is awaited
+        with each entry just before its file gets its final name, so that the ledger knows of every copy even
+        if the process is killed then; `stands` tells afterwards whether it came to that.
         """
         recorded = known.get(file.array_path)
         if recorded and await self.stands(recorded):
             return [recorded, *(entry for entry in known.values() if entry.parent == file.array_path)]
-        family = Family(self._means, file, known=known, progress=progress, busy=busy, publishing=publishing)
+        family = Family(
+            self._means, file, known=known, used=used, progress=progress, busy=busy, publishing=publishing
+        )
         return await family.bring()
 
     async def evict(self, entry: Entry) -> None:

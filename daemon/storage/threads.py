@@ -11,7 +11,7 @@ from typing import Any, Generic, TypeVar, TypeVarTuple
 import structlog
 from aiofiles.os import wrap
 
-from daemon.errors import StorageError, TierUnavailable
+from daemon.errors import TierUnavailable
 
 log = structlog.get_logger()
 
@@ -57,15 +57,15 @@ class Threads:
         self._admit(mapping)
         return await self._await(mapping, job, wrap(job.run)(executor=self._executor), self._patience)
 
-    async def clean(self, mapping: str, call: Callable[[], None]) -> None:
-        """Tidy up, also beside hanging calls, for some seconds. A failure is logged: it hides no error."""
-        job = _Job(call)
+    async def clean(self, mapping: str, call: Callable[[*Ts], None], *args: *Ts) -> None:
+        """Tidy up, also beside hanging calls. It is waited for a few seconds only, and goes on after them."""
+        job = _Job(lambda: call(*args))
         loop = asyncio.get_running_loop()
         answer = asyncio.shield(loop.run_in_executor(self._executor, job.run))
         try:
             await self._await(mapping, job, answer, min(_CLEANING, self._patience))
-        except (StorageError, OSError) as error:
-            log.warning("cleaning_failed", mapping=mapping, why=str(error))
+        except TierUnavailable as error:
+            log.warning("cleaning_hangs", mapping=mapping, why=str(error))
 
     def stalled(self, mapping: str) -> int:
         """Return how many threads hang in calls to the tiers of this mapping."""

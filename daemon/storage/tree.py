@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from daemon.errors import UnmappedPath
+from daemon.errors import TierUnavailable, UnmappedPath
 from daemon.storage import attributes, linux
 from daemon.storage.paths import OWN_FOLDER, OWN_PREFIX
 
@@ -188,3 +188,10 @@ def probe_file(root: str, text: str = "") -> Iterator[str]:
 def has_own_folder(root: str) -> bool:
     """Say whether ondeckd has been at work below this root."""
     return Path(root, OWN_FOLDER).is_dir()
+
+
+def not_our_cache(root: str) -> TierUnavailable:
+    """Return the error for a cache that should hold our folder and does not."""
+    return TierUnavailable(
+        f"{root} is not the cache it was; is it mounted? (If it is new, make a folder {OWN_FOLDER} there)"
+    )

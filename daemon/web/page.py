@@ -59,7 +59,7 @@ class Page:
 
 
 _SESSION_HEADS = ("What", "Who", "Where", "Read from", "At")
-_TASK_HEADS = ("Task", "File", "State", "Done", "Why")
+_TASK_HEADS = ("File", "Task", "State", "Done", "Why")
 _FILE_HEADS = ("File", "Size", "State", "Wanted", "Stays until", "")
 
 
@@ -157,8 +157,8 @@ def _task(row: _Row) -> tuple[str, ...]:
     error = tag("div", str(row["error"]), class_="note") if row.get("error") else ""
     bar = tag("progress", value=str(done), max=str(total or 1), data_task=str(row["id"]), aria_label="Copied")
     return (
-        str(row.get("kind", "")).replace("_", " "),
         _path(row.get("file")),
+        str(row.get("kind", "")).replace("_", " "),
         join(tag("span", state, class_=f"badge {_COLOURS.get(state, '')}"), error),
         bar if state == "running" else figures.size(done) if done else "",
         str(row.get("why") or ""),

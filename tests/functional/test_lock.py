@@ -41,6 +41,13 @@ def test_the_lock_is_free_again_after_the_end(tmp_path: Path) -> None:
             assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
 
 
+def test_what_an_earlier_process_wrote_is_replaced(tmp_path: Path) -> None:
+    (tmp_path / LOCK_NAME).write_text("999999999999\n")
+
+    with single_instance(tmp_path):
+        assert (tmp_path / LOCK_NAME).read_text() == f"{os.getpid()}\n"
+
+
 def test_two_folders_do_not_disturb_each_other(tmp_path: Path) -> None:
     with single_instance(tmp_path / "one"), single_instance(tmp_path / "two"):
         pass

@@ -277,6 +277,15 @@ async def test_a_cancelled_copy_leaves_no_descriptor_open_though_its_thread_stil
     assert not any("source" in line or "target" in line for line in open_descriptors() - before)
 
 
+def test_files_that_were_closed_are_not_borrowed(tmp_path: Path) -> None:
+    job = Job(tmp_path)
+    job.files.close()
+    job.files.close()
+
+    with pytest.raises(SourceMissing, match="given up"):
+        job.copy.step()
+
+
 async def test_a_call_that_hangs_is_given_up_and_the_mapping_refused_until_it_comes_back(
     executor: ThreadPoolExecutor,
 ) -> None:

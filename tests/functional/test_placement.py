@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import stat
 import struct
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 import structlog
 
+from daemon.config import TransferSettings
 from daemon.errors import (
     AnchorMissing,
     NoSpace,
@@ -23,6 +25,7 @@ from daemon.errors import (
     TierUnavailable,
     UnmappedPath,
     UnsafeEvict,
+    VerifyFailed,
 )
 from daemon.model import Entry
 from daemon.storage import linux
@@ -56,6 +59,46 @@ async def test_a_file_comes_to_the_cache_and_its_original_stays(tiers: Tiers) ->
     assert tiers.cached() == tiers.on_array() == {E1: b"the film"}
     assert entry == Entry(replace(file, size=8), LONG_AGO, 1_700_000_000.0)
     assert tiers.progress[-1] == (8, 8)
+
+
+async def test_bytes_and_names_are_on_the_disk_before_what_relies_on_them(
+    tiers: Tiers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[str] = []
+
+    def noted(name: str, function: Callable[..., object], what: Callable[..., str]) -> Callable[..., object]:
+        def call(*args: object, **kwargs: object) -> object:
+            calls.append(re.sub(r"(\.ondeckd-)?[0-9a-f]{32}", "TEMPORARY", f"{name} {what(*args)}"))
+            return function(*args, **kwargs)
+
+        return call
+
+    def named(descriptor: int) -> str:
+        return Path(f"/proc/self/fd/{descriptor}").readlink().name
+
+    file = tiers.film("Show/e1.mkv")
+    monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync, named))
+    monkeypatch.setattr(
+        linux, "rename_new", noted("rename", linux.rename_new, lambda old, new: f"{old} {new}")
+    )
+    monkeypatch.setattr(os, "unlink", noted("unlink", os.unlink, str))
+
+    [entry] = await tiers.cache_in(file)
+    calls.append("cached")
+    await tiers.placement.evict(entry)
+
+    assert [call for call in calls if call != "unlink TEMPORARY.probe"] == [
+        "fsync TEMPORARY.part",
+        "fsync TEMPORARY.part",
+        "rename TEMPORARY.part Show",
+        "fsync cache",
+        "rename TEMPORARY.part e1.mkv",
+        "fsync Show",
+        "cached",
+        "unlink e1.mkv",
+        "fsync Show",
+        "fsync cache",
+    ]
 
 
 async def test_an_evicted_file_leaves_nothing_but_its_original(tiers: Tiers) -> None:
@@ -209,6 +252,58 @@ async def test_a_sidecar_that_cannot_come_does_not_hold_its_video_back(tiers: Ti
     assert len(entries) == 1
     assert tiers.cached()["Show/Season 1/e1.en.srt"] == b"foreign"
     assert [line["event"] for line in logs] == ["sidecar_left"]
+
+
+async def test_a_sidecar_that_changes_leaves_nothing_of_itself(tiers: Tiers) -> None:
+    file = tiers.film()
+    tiers.film("Show/Season 1/e1.en.srt")
+
+    async def publishing(entry: Entry) -> None:
+        if entry.parent:
+            tiers.film("Show/Season 1/e1.en.srt", b"corrected")
+
+    await tiers.cache_in(file, publishing=publishing)
+
+    assert tiers.cached() == {E1: b"film"}
+
+
+async def test_a_folder_that_cannot_be_listed_does_not_hold_its_video_back(tiers: Tiers) -> None:
+    file = tiers.film("e1.mkv")
+    tiers.film("e1.srt")
+    listed = os.scandir
+
+    def refuse(folder: int | str) -> object:
+        if isinstance(folder, int):
+            raise PermissionError(13, "Permission denied")
+        return listed(folder)
+
+    with structlog.testing.capture_logs() as logs, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "scandir", refuse)
+        assert len(await tiers.cache_in(file)) == 1
+
+    assert [line["event"] for line in logs] == ["sidecars_unknown"]
+
+
+async def test_a_second_cancel_does_not_stop_the_tidying(tiers: Tiers) -> None:
+    file = tiers.film()
+    tiers.film("Show/Season 1/e1.en.srt")
+    named = asyncio.Event()
+
+    async def publishing(entry: Entry) -> None:
+        if entry.parent:
+            named.set()
+            await asyncio.Event().wait()
+
+    copying = asyncio.create_task(tiers.cache_in(file, publishing=publishing))
+    await named.wait()
+    copying.cancel()
+    await asyncio.sleep(0)
+    copying.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await copying
+    await asyncio.to_thread(tiers.executor.shutdown)
+
+    assert tiers.cached() == {}
 
 
 async def test_a_foreign_file_at_the_target_is_left_alone(tiers: Tiers) -> None:
@@ -427,6 +522,8 @@ async def test_an_unmounted_cache_does_not_look_like_an_empty_one(tiers: Tiers) 
     with pytest.raises(TierUnavailable, match="is it mounted"):
         await tiers.cache_in(file, known=known(entries))
     with pytest.raises(TierUnavailable, match="is it mounted"):
+        await tiers.cache_in(file, used=True)
+    with pytest.raises(TierUnavailable, match="is it mounted"):
         await tiers.placement.stands(entries[0])
 
     assert tiers.cached() == {}
@@ -579,6 +676,7 @@ async def test_the_union_must_show_the_original_before_a_copy_is_made(
         await tiers.cache_in(file)
 
     assert tiers.cached() == {}
+    assert ("read", "cache_in") not in tiers.touches
 
 
 async def test_a_copy_that_the_union_does_not_show_is_taken_back(
@@ -680,6 +778,62 @@ async def test_a_checksum_is_recorded_and_proves_the_original_at_the_end(
     await tiers.placement.evict(entry)
     assert tiers.cached() == {}
     await tiers.placement.evict(entry)
+
+
+async def test_a_disk_that_gives_back_other_bytes_gets_no_name(
+    tmp_path: Path, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiers = Tiers(tmp_path, executor, transfer={"verify": "checksum"})
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda target, data, offset: write(target, bytes(len(data)), offset))
+
+    with pytest.raises(VerifyFailed, match="gave back other bytes"):
+        await tiers.cache_in(tiers.film())
+
+    assert tiers.cached() == {}
+
+
+async def test_an_original_that_is_replaced_while_its_checksum_is_read_proves_nothing(
+    tmp_path: Path, executor: ThreadPoolExecutor
+) -> None:
+    tiers = Tiers(tmp_path, executor, transfer={"verify": "checksum"})
+    [entry] = await tiers.cache_in(tiers.film())
+
+    def replaced_by_rot(operation: str, _reason: str) -> None:
+        if operation == "read":
+            (tiers.array / E1).unlink()
+            tiers.film(content=b"rot!")
+
+    tiers.when_touched = replaced_by_rot
+    with pytest.raises(UnsafeEvict, match="changed while it was read"):
+        await tiers.placement.evict(entry)
+
+    assert tiers.cached() == {E1: b"film"}
+
+
+@pytest.mark.parametrize("yields", [True, False])
+async def test_a_copy_yields_to_a_stream_if_the_setting_says_so(
+    tmp_path: Path, executor: ThreadPoolExecutor, yields: bool
+) -> None:
+    tiers = Tiers(tmp_path, executor, transfer={"yield_to_playback": yields})
+    asked: list[bool] = []
+
+    def busy() -> bool:
+        asked.append(True)
+        return True
+
+    await tiers.cache_in(tiers.film(), busy=busy)
+
+    assert bool(asked) is yields
+
+
+async def test_new_settings_hold_for_what_begins_after_them(tiers: Tiers) -> None:
+    settings = TransferSettings(sidecars="none")
+    tiers.film("Show/Season 1/e1.srt")
+
+    tiers.placement.configure(tiers.mappings, settings, keep_free=lambda _total: 0)
+
+    assert len(await tiers.cache_in(tiers.film())) == 1
 
 
 async def test_an_entry_of_a_mapping_that_has_gone_is_refused(tiers: Tiers) -> None:

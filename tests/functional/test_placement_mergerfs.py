@@ -7,8 +7,10 @@ import os
 import shutil
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from io import BufferedReader
 from pathlib import Path
 
 import pytest
@@ -18,7 +20,7 @@ from daemon.storage.probe import check_mapping
 from tests.support.files import Tiers, threads
 
 pytestmark = pytest.mark.skipif(
-    not (shutil.which("mergerfs") and os.path.exists("/dev/fuse") and os.geteuid() == 0),
+    not (shutil.which("mergerfs") and Path("/dev/fuse").exists() and os.geteuid() == 0),
     reason="needs mergerfs (package mergerfs), /dev/fuse and root",
 )
 
@@ -70,15 +72,25 @@ def read_until(path: Path, content: bytes, stop: threading.Event) -> int:
     return count
 
 
-async def test_an_open_file_survives_its_copy_in_both_directions(tiers: Tiers) -> None:
+@pytest.fixture
+def streams(tiers: Tiers) -> Iterator[Callable[[], BufferedReader]]:
+    """Open the file through the pool, as Plex does."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(Path(tiers.mapping.union, E1).open("rb"))
+
+
+async def test_an_open_file_survives_its_copy_in_both_directions(
+    tiers: Tiers, streams: Callable[[], BufferedReader]
+) -> None:
     content = os.urandom(500_000)
     file = tiers.film(E1, content)
 
-    with Path(tiers.mapping.union, E1).open("rb") as early:
-        [entry] = await tiers.cache_in(file)
-        with Path(tiers.mapping.union, E1).open("rb") as late:
-            await tiers.placement.evict(entry)
-            assert early.read() == late.read() == content
+    early = streams()
+    [entry] = await tiers.cache_in(file)
+    late = streams()
+    await tiers.placement.evict(entry)
+
+    assert early.read() == late.read() == content
 
 
 async def test_the_pool_given_as_the_array_is_refused(tmp_path: Path) -> None:

@@ -113,6 +113,13 @@ async def test_at_ninety_percent_every_view_says_watched_once(plex: DemoServer, 
     assert await own(plex, first, "Ann") == {}
 
 
+async def test_a_session_scrobbles_at_most_once(plex: DemoServer) -> None:
+    session = await plex.engine.play("Ben", plex.library.movies[0])
+    for _ in range(2):
+        await plex.engine.scrobble(session)
+    assert await own(plex, session.rating_key) == {"viewCount": 1}
+
+
 async def test_a_stop_ends_the_session_and_keeps_the_position(plex: DemoServer, box: Mailbox) -> None:
     movie = plex.library.movies[0]
     session = await plex.engine.play("Ben", movie)

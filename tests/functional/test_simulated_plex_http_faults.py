@@ -128,6 +128,15 @@ async def test_a_connection_can_be_reset(plex: DemoServer, client: aiohttp.Clien
     assert (await get(client, "/library"))[0] == 200
 
 
+async def test_a_reset_is_a_reset_and_no_orderly_end(plex: DemoServer) -> None:
+    plex.faults.http(reset=True)
+    reader, writer = await asyncio.open_connection("127.0.0.1", plex.port)
+    writer.write(b"GET /identity HTTP/1.1\r\nHost: plex\r\n\r\n")
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
+
+
 async def test_connections_can_be_refused_and_come_back_on_the_same_port(
     plex: DemoServer, client: aiohttp.ClientSession
 ) -> None:

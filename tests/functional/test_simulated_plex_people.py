@@ -54,6 +54,8 @@ async def test_the_history_can_be_narrowed_and_survives_its_items(plex: DemoServ
     ben = int(plex.people["Ben"].id)
     rows = await ask(plex, lambda server: [str(row.ratingKey) for row in server.history(accountID=ben)])
     assert rows == [second]
+    rows = await ask(plex, lambda server: [str(row.ratingKey) for row in server.history(accountID=1)], "Ben")
+    assert rows == [second], "a guest sees its own history, whatever it asks for"
     rows = await ask(
         plex, lambda server: [str(row.ratingKey) for row in server.history(ratingKey=int(first))]
     )

@@ -88,11 +88,16 @@ async def test_streams_end_when_the_server_stops() -> None:
         assert site.feed.readers == 0
 
 
-async def test_there_is_a_bound_on_readers() -> None:
-    async with serving() as site:
+async def test_there_is_a_bound_on_readers_at_one_time() -> None:
+    async with serving(keep_alive=0.01) as site:
         streams = [await site.http.get("/api/v1/events") for _ in range(64)]
         async with site.http.get("/api/v1/events") as response:
             assert response.status == 503
             assert (await response.json())["error"]["code"] == "too_many_readers"
         for stream in streams:
             stream.close()
+        while site.feed.readers:
+            site.feed.publish("task", {"id": 1})
+            await asyncio.sleep(0.001)
+        async with _listening(site):
+            assert site.feed.readers == 1

@@ -167,11 +167,12 @@ async def test_a_sender_that_asks_first_is_told_to_go_on() -> None:
         assert site.service.payloads == [PAYLOAD]
 
 
-async def _flood(head: bytes = b"") -> AsyncIterator[bytes]:
+async def _flood(head: bytes, mebibytes: int = 100, tail: bytes = b"") -> AsyncIterator[bytes]:
     yield head
     block = b"x" * 65_536
-    for _ in range(100 * 16):
+    for _ in range(mebibytes * 16):
         yield block
+    yield tail
 
 
 @pytest.mark.parametrize(
@@ -196,6 +197,23 @@ async def test_a_hundred_megabytes_are_refused_without_being_held(kind: str, hea
         assert peak < 20 << 20
         assert len(site.service.payloads) == 1
         assert (await _post(site, _form()))[0] == 200
+
+
+async def test_the_picture_is_not_held_either() -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="thumb"\r\n\r\n'
+    tail = b'\r\n--x\r\nContent-Disposition: form-data; name="payload"\r\n\r\n{}\r\n--x--\r\n'
+    async with serving() as site:
+        await _post(site, _form())
+        tracemalloc.start()
+        try:
+            body = _flood(head, 4, tail)
+            status, _ = await _post(site, body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+        assert status == 200
+        assert site.service.payloads[-1] == {}
+        assert peak < 3 << 20
 
 
 async def test_what_unpacks_to_a_hundred_megabytes_is_refused() -> None:

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from daemon.config import MappingSettings, TransferSettings
 from daemon.model import Entry, File
+from daemon.storage import linux
 from daemon.storage.paths import OWN_FOLDER, Mappings
 from daemon.storage.placement import Placement
 
@@ -36,6 +39,7 @@ class Tiers:
         keep_free: Callable[[int], int] = lambda _total: 0,
         **settings: Any,
     ) -> None:
+        self.executor = executor
         self.array = root / "array"
         self.cache = root / "cache"
         self.array.mkdir(exist_ok=True)
@@ -43,15 +47,20 @@ class Tiers:
         self.mapping = mapping(root, **settings)
         self.mappings = Mappings([self.mapping])
         self.touches: list[tuple[str, str]] = []
+        self.when_touched: Callable[[str, str], None] = lambda _operation, _reason: None
         self.progress: list[tuple[int, int]] = []
         self.placement = Placement(
             self.mappings,
             TransferSettings(**(transfer or {})),
             executor,
-            on_touch=lambda operation, reason: self.touches.append((operation, reason)),
+            on_touch=self._touched,
             keep_free=keep_free,
             now=lambda: 1_700_000_000.0,
         )
+
+    def _touched(self, operation: str, reason: str) -> None:
+        self.touches.append((operation, reason))
+        self.when_touched(operation, reason)
 
     def film(
         self, name: str = "Show/Season 1/e1.mkv", content: bytes = b"film", *, mtime_ns: int = LONG_AGO
@@ -105,3 +114,56 @@ def open_descriptors() -> set[str]:
         except FileNotFoundError:
             continue
     return found
+
+
+CHANGES = (
+    "copy_file_range",
+    "fchmod",
+    "fchown",
+    "fsync",
+    "link",
+    "mkdir",
+    "pwrite",
+    "removexattr",
+    "rename",
+    "rmdir",
+    "sendfile",
+    "setxattr",
+    "unlink",
+    "utime",
+)
+"""The functions of `os` through which disks are changed, beside opening files and `rename_new`."""
+
+
+class NthChange:
+    """Does something at the n-th change that is made to a disk, and counts the changes."""
+
+    def __init__(
+        self, monkeypatch: pytest.MonkeyPatch, nth: int, act: Callable[[], None], *, after: bool = False
+    ) -> None:
+        self.count = 0
+        self._nth = nth
+        self._act = act
+        self._after = after
+        for name in CHANGES:
+            monkeypatch.setattr(os, name, self._counted(getattr(os, name)))
+        monkeypatch.setattr(os, "open", self._counted(os.open, lambda args: args[1] & os.O_CREAT))
+        monkeypatch.setattr(linux, "rename_new", self._counted(linux.rename_new))
+
+    def _counted(
+        self, function: Callable[..., Any], matters: Callable[[tuple[Any, ...]], Any] = lambda _: True
+    ) -> Callable[..., Any]:
+        def called(*args: Any, **kwargs: Any) -> Any:
+            if not matters(args):
+                return function(*args, **kwargs)
+            self.count += 1
+            now = self.count == self._nth
+            if now and not self._after:
+                self._act()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                if now and self._after:
+                    self._act()
+
+        return called

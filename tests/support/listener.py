@@ -19,8 +19,8 @@ from tests.support.tracker import said
 class Household:
     """Everything that the listener has told, and the listener itself."""
 
-    def __init__(self, plex: DemoServer, clock: Clock, **settings: Any) -> None:
-        self.plex = plex
+    def __init__(self, server: DemoServer, clock: Clock, settings: dict[str, Any]) -> None:
+        self.plex = plex = server
         self.clock = clock
         self.settings = self.set(**settings)
         self.library = PlexLibrary(url=plex.url, token=self.settings.plex.token.get_secret_value(), clock=clock)
@@ -78,7 +78,7 @@ async def household(
     **settings: Any,
 ) -> AsyncIterator[Household]:
     """Listen to the server until the end of the block."""
-    house = Household(server, clock or server.clock, **settings)
+    house = Household(server, clock or server.clock, settings)
     async with PlexLibrary(
         url=server.url,
         token=house.settings.plex.token.get_secret_value(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -113,6 +114,7 @@ class MemoryService:
     error: OndeckdError | Exception | None = None
     ours: bool = True
     ids: list[int] = field(default_factory=lambda: [7])
+    was_read: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def status(self) -> dict[str, Any]:
         self._fail()
@@ -194,6 +196,7 @@ class MemoryService:
     def _page(self, name: str, query: Query) -> Listing:
         self._fail()
         self.queries.append(query)
+        self.was_read.set()
         rows = [row for row in self.rows.get(name, []) if query.q.casefold() in str(row).casefold()]
         if query.sort:
             rows.sort(key=lambda row: row[query.sort.lstrip("-")], reverse=query.sort.startswith("-"))

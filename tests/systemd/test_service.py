@@ -46,14 +46,12 @@ def system() -> Iterator[System]:
 
 @pytest.fixture
 def service(system: System) -> Iterator[System]:
-    """The service, started from nothing."""
+    """The service, running."""
     config = (system.root / CONFIG.lstrip("/")).read_text()
     system.run("systemctl", "start", "ondeckd")
     yield system
-    system.run("systemctl", "stop", "ondeckd")
-    system.ask("systemctl", "reset-failed", "ondeckd")
-    system.run("rm", "-rf", "/var/lib/ondeckd")
     system.write(CONFIG, config)
+    system.ask("systemctl", "reset-failed", "ondeckd")
 
 
 def unit(system: System) -> Mapping[str, str]:
@@ -80,8 +78,8 @@ def test_start_returns_when_the_daemon_is_ready(service: System) -> None:
     assert (service.root / "var/lib/ondeckd").stat().st_mode & 0o777 == 0o700
 
 
-def test_the_journal_shows_events_as_json_with_their_priority(system: System, service: System) -> None:
-    ready = service.logged("ondeckd", "daemon_ready", after=start_of_journal(system))
+def test_the_journal_shows_events_as_json_with_their_priority(service: System) -> None:
+    ready = service.logged("ondeckd", "daemon_ready", after=last_start(service))
 
     assert ready["PRIORITY"] == "6"
     assert ready["level"] == "info"
@@ -90,31 +88,35 @@ def test_the_journal_shows_events_as_json_with_their_priority(system: System, se
 
 def test_the_token_comes_from_the_credential_and_is_never_logged(service: System) -> None:
     token = (service.root / "etc/ondeckd/plex-token").read_text()
-    service.logged("ondeckd", "plex_connected", after=start_of_journal(service))
+    service.logged("ondeckd", "plex_connected", after=last_start(service))
 
     assert token not in service.run("journalctl", "--unit=ondeckd", "--output=json", "--all")
 
 
 def test_a_play_puts_the_movie_on_the_cache_with_the_owner_and_mode_of_the_original(service: System) -> None:
-    mark = service.mark()
-    service.logged("ondeckd", "plex_connected", after=start_of_journal(service))
-    service.run("systemctl", "kill", "--signal=USR1", "plex")
-
-    started = service.logged("ondeckd", "playback_started", after=mark)
-    finished = service.logged("ondeckd", "cache_in_finished", after=mark)
-
-    assert started["rating_key"]
-    copy = service.root / finished["path"].lstrip("/")
-    original = service.root / finished["path"].replace("/mnt/cache", "/mnt/array").lstrip("/")
-    assert copy.read_bytes() == original.read_bytes()
-    for mine, theirs in ((copy, original), (copy.parent, original.parent)):
-        assert (mine.stat().st_uid, mine.stat().st_gid) == (1234, 2345)
-        assert mine.stat().st_mode == theirs.stat().st_mode
+    assert_a_play_is_cached(service)
 
 
-def test_reload_applies_the_changed_file_in_the_same_process(service: System) -> None:
+def test_another_user_with_the_capabilities_of_the_example_does_the_same(service: System) -> None:
+    example = (CHECKOUT / "systemd/ondeckd.service.d/example.conf").read_text()
+    capabilities = example.rpartition("#AmbientCapabilities=")[2].strip()
+    service.write(f"{UNIT}.d/user.conf", f"[Service]\nUser=games\nAmbientCapabilities={capabilities}\n")
+    service.run("systemctl", "stop", "ondeckd")
+    service.run("sh", "-c", "rm -r /mnt/cache/*/* /var/lib/ondeckd; systemctl daemon-reload")
+    try:
+        service.run("systemctl", "start", "ondeckd")
+
+        assert (service.root / "var/lib/ondeckd").owner() == "games"
+        assert_a_play_is_cached(service)
+    finally:
+        service.run("rm", f"{UNIT}.d/user.conf")
+        service.run("systemctl", "daemon-reload")
+        service.run("systemctl", "stop", "ondeckd")
+        service.run("chown", "--recursive", "root:root", "/var/lib/ondeckd")
+
+
+def test_reload_reads_the_configuration_in_the_same_process(service: System) -> None:
     before, mark = unit(service)["MainPID"], service.mark()
-    change(service, 'limit = "100%"', 'limit = "50%"')
 
     service.run("systemctl", "reload", "ondeckd")
 
@@ -125,6 +127,8 @@ def test_reload_applies_the_changed_file_in_the_same_process(service: System) ->
 def test_reload_of_a_bad_file_keeps_the_old_one(service: System) -> None:
     mark = service.mark()
     change(service, "limit", "limmit")
+    service.logged("ondeckd", "config_rejected", after=mark)  # seen without being told
+    mark = service.mark()
 
     service.run("systemctl", "reload", "ondeckd")
 
@@ -171,7 +175,24 @@ def test_a_bad_configuration_ends_with_78_and_is_not_tried_again(service: System
     assert "limmit" in service.run("journalctl", "--unit=ondeckd")
 
 
-def start_of_journal(system: System) -> str:
+def assert_a_play_is_cached(service: System) -> None:
+    service.logged("ondeckd", "plex_connected", after=last_start(service))
+    mark = last_start(service)
+    service.run("systemctl", "kill", "--signal=USR1", "plex")
+
+    started = service.logged("ondeckd", "playback_started", after=mark)
+    finished = service.logged("ondeckd", "cache_in_finished", after=mark)
+
+    assert started["rating_key"]
+    original = service.root / finished["path"].lstrip("/")
+    copy = service.root / "mnt/cache" / original.relative_to(service.root / "mnt/array")
+    assert copy.read_bytes() == original.read_bytes()
+    for mine, theirs in ((copy, original), (copy.parent, original.parent)):
+        assert (mine.stat().st_uid, mine.stat().st_gid) == (1234, 2345)
+        assert mine.stat().st_mode == theirs.stat().st_mode
+
+
+def last_start(system: System) -> str:
     """Return the place where this start of the service begins in the journal."""
     invocation = unit(system)["InvocationID"]
     first = system.run("journalctl", f"_SYSTEMD_INVOCATION_ID={invocation}", "--output=json", "--lines=all")

@@ -10,7 +10,7 @@ from daemon.config import Settings, build, find_config, load, missing_to_run, re
 from daemon.settings.environment import variable
 from daemon.settings.tree import dotted, flat, leaves
 from daemon.units import Size
-from tests.support.configs import FILMS, TV, write
+from tests.support.configs import FILMS, TV, faults, write
 
 MAPPING = """
 [[mapping]]
@@ -213,6 +213,18 @@ def test_the_file_is_looked_for_in_the_agreed_order(tmp_path: Path, monkeypatch:
     assert find_config("a.toml", {"ONDECKD_CONFIG": "b.toml"}) == Path("a.toml")
     assert find_config(None, {"ONDECKD_CONFIG": "b.toml"}) == Path("b.toml")
     assert find_config(None, {}) == Path("config.toml")
+
+
+def test_a_file_that_may_not_be_looked_at_is_not_passed_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.toml").symlink_to("config.toml")
+
+    path = find_config(None, {})
+
+    assert path == Path("config.toml")
+    assert "cannot be read: Too many levels of symbolic links" in faults(lambda: load(path, {}))[0]
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
-from daemon.config import build, load
+from daemon.config import Settings, build, load
 from tests.support.configs import HASH, TV, faults, faults_of, faults_of_file
 
 MANY = """
@@ -127,6 +128,9 @@ def test_variables_of_others_are_none_of_our_business() -> None:
         ({"plex": {"url": "http://plex.lan:0"}}, "is not an address"),
         ({"plex": {"url": "http://plex.lan:99999"}}, "is not an address"),
         ({"plex": {"url": ""}}, "is not an address"),
+        ({"plex": {"url": "http://me@plex.lan"}}, "holds more than an address"),
+        ({"plex": {"url": "http://plex.lan/?X-Plex-Token=x"}}, "holds more than an address"),
+        ({"plex": {"url": "http://plex.lan/#!/server"}}, "holds more than an address"),
         ({"web": {"listen": "5757"}}, "is not an address to listen on"),
         ({"web": {"listen": ":5757"}}, "is not an address to listen on"),
         ({"web": {"listen": "::1:5757"}}, "is not an address to listen on"),
@@ -217,6 +221,13 @@ def test_a_secret_is_never_printed_with_the_settings() -> None:
     settings = build({"plex": {"token": "hunter2"}, "notify": {"urls": ["hunter2"]}})
 
     assert "hunter2" not in f"{settings!r} {settings} {settings.model_dump_json()}"
+
+
+def test_a_secret_is_not_in_the_error_underneath_either() -> None:
+    with pytest.raises(ValidationError) as raised:
+        Settings.model_validate({"plex": {"token": ["hunter2"]}})
+
+    assert "hunter2" not in str(raised.value)
 
 
 @pytest.mark.parametrize(

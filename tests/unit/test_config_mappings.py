@@ -37,6 +37,7 @@ def test_plex_may_see_a_root_of_windows_which_this_machine_never_does(path: str)
     build({"mapping": [TV | {"plex": path}]})
 
     assert "mapping.0.array: is a relative path" in found(TV | {"array": path})
+    assert 'mapping.0.plex: holds ".."' in found(TV | {"plex": f"{path}\\.."})
 
 
 @pytest.mark.parametrize("key", ["name", "plex", "array", "cache"])
@@ -63,7 +64,8 @@ def test_roots_may_nest_where_they_nest_the_same_way() -> None:
 
 
 def test_a_root_is_within_another_only_by_whole_names() -> None:
-    build({"mapping": [TV, {key: f"{value} shows" for key, value in TV.items()}]})
+    build({"mapping": [TV, FILMS | {"cache": "/mnt/cache/tv films", "array": "/mnt/user0/tv-films"}]})
+    build({"mapping": [TV | {"cache": "/mnt/user0/tv-cache"}]})
 
 
 def test_caches_that_nest_unlike_their_arrays_are_refused() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from xml.etree import ElementTree as ET
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from daemon.demo.markup import Container, Entry, Rendered, container, element
@@ -14,6 +14,7 @@ texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), include_character
 
 
 @given(texts)
+@example("\t\n\r<&>\"'")
 def test_any_text_survives_xml_and_json(text: str) -> None:
     answer = container([element("Video", ratingKey="1", type="movie", title=text)])
     parsed = ET.fromstring(answer.xml())

@@ -63,8 +63,14 @@ document.addEventListener("click", async (event) => {
   const { post, target } = button.dataset;
   const body = target ? JSON.stringify({ target }) : undefined;
   const headers = body ? { "Content-Type": "application/json" } : {};
-  const answer = await fetch(post, { method: "POST", headers, body });
-  if (!answer.ok) alert((await answer.json()).error.message);
+  try {
+    const answer = await fetch(post, { method: "POST", headers, body });
+    if (!answer.ok) alert((await answer.json()).error.message);
+  } catch {
+    showLive(false);
+  } finally {
+    button.disabled = false;
+  }
   soon();
 });
 

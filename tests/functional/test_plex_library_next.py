@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from daemon.model import Item, ItemType, MediaFile
+from daemon.plex.episodes import following
+
+SHOW = "10"
+
+
+def episode(season: int, number: int, *, file: str = "", minutes: float = 40.0) -> Item:
+    return Item(
+        rating_key=f"{season}x{number}",
+        type=ItemType.EPISODE,
+        title=f"{number}",
+        duration=minutes * 60,
+        files=(MediaFile(file or f"/tv/{season}x{number}.mkv", 1),),
+        show=SHOW,
+        season=season,
+        episode=number,
+    )
+
+
+def names(items: list[Item]) -> list[str]:
+    return [item.rating_key for item in items]
+
+
+SEASONS = [episode(season, number) for season in (0, 1, 2) for number in (1, 2, 3)]
+
+
+def test_the_order_is_that_of_the_numbers_whatever_plex_s_is() -> None:
+    assert names(following(SEASONS[3], SEASONS[::-1], (), count=3)) == ["1x2", "1x3", "2x1"]
+
+
+def test_fewer_are_left_at_the_end_of_a_show() -> None:
+    assert names(following(SEASONS[7], SEASONS, (), count=5)) == ["2x3"]
+    assert following(SEASONS[8], SEASONS, (), count=5) == []
+
+
+def test_watched_ones_are_skipped_and_do_not_count() -> None:
+    assert names(following(SEASONS[3], SEASONS, {"1x2", "2x1"}, count=2)) == ["1x3", "2x2"]
+
+
+def test_specials_follow_only_a_special() -> None:
+    assert names(following(SEASONS[0], SEASONS, (), count=5)) == ["0x2", "0x3"]
+    assert names(following(SEASONS[5], SEASONS, (), count=1)) == ["2x1"]
+
+
+def test_more_are_added_until_they_last_long_enough() -> None:
+    assert len(following(SEASONS[3], SEASONS, (), count=1, min_runtime=100 * 60)) == 3
+    assert len(following(SEASONS[3], SEASONS, (), count=4, min_runtime=100 * 60)) == 4
+    assert following(SEASONS[3], SEASONS, (), count=0, min_runtime=0) == []
+    assert len(following(SEASONS[3], SEASONS, (), count=0, min_runtime=1)) == 1
+
+
+def test_an_unknown_length_is_taken_for_the_show_s_usual_one() -> None:
+    silent = [episode(1, number, minutes=0 if number > 1 else 20) for number in range(1, 9)]
+    assert len(following(silent[0], silent, (), count=1, min_runtime=60 * 60)) == 3
+    mute = [episode(1, number, minutes=0) for number in range(1, 9)]
+    assert len(following(mute[0], mute, (), count=1, min_runtime=90 * 60)) == 2
+
+
+def test_episodes_in_one_file_count_once() -> None:
+    shared = [episode(1, 1), *(episode(1, number, file="/tv/double.mkv") for number in (2, 3)), episode(1, 4)]
+    assert names(following(shared[0], shared, (), count=2)) == ["1x2", "1x3", "1x4"]
+    assert names(following(shared[1], shared, (), count=1)) == ["1x3", "1x4"]
+
+
+def test_an_episode_that_plex_no_longer_lists_is_placed_by_its_number() -> None:
+    gone = episode(1, 2)
+    rest = [one for one in SEASONS if one.rating_key != "1x2"]
+    assert names(following(gone, rest, (), count=2)) == ["1x3", "2x1"]
