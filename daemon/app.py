@@ -10,8 +10,8 @@ import structlog
 
 from daemon import __version__
 from daemon.clock import Clock
-from daemon.config import Loaded, state_directory, unbuilt_placements
-from daemon.core import Core, Remembered, executor_for
+from daemon.config import Loaded, missing_to_run, state_directory, unbuilt_placements
+from daemon.core import Core, Given, Remembered, executor_for
 from daemon.errors import ConfigError
 from daemon.lock import single_instance
 from daemon.reload import watch
@@ -47,7 +47,8 @@ class App:
 
     async def run(self) -> None:
         """Run until told to stop. Any fault of any part ends the whole."""
-        if faults := unbuilt_placements(self._loaded.settings):
+        settings = self._loaded.settings
+        if faults := [*missing_to_run(settings), *unbuilt_placements(settings)]:
             raise ConfigError(faults)
         directory = state_directory(self._loaded.settings, self._env)
         async with AsyncExitStack() as stack:
@@ -57,16 +58,18 @@ class App:
             executor = executor_for(self._loaded.settings)
             stack.callback(executor.shutdown, wait=False, cancel_futures=True)
             self.core = Core(
-                self._loaded,
-                self._env,
-                store,
-                self._clock,
-                self._notifier,
-                executor,
-                directory,
-                await store.run(Remembered.read),
-                dry_run=self._dry_run,
-                stop=self.stop.set,
+                Given(
+                    self._loaded,
+                    self._env,
+                    store,
+                    self._clock,
+                    self._notifier,
+                    executor,
+                    directory,
+                    await store.run(Remembered.read),
+                    dry_run=self._dry_run,
+                    stop=self.stop.set,
+                )
             )
             stack.push_async_callback(self.core.library.close)
             await self.core.recover()
@@ -98,6 +101,7 @@ class App:
             group.create_task(core.dispatcher.run(), name="planner")
             group.create_task(core.listener.run(), name="listener")
             group.create_task(core.reloading.run(), name="reload")
+            group.create_task(core.refresh_regularly(), name="refresh")
             group.create_task(core.tell_status(), name="status")
             group.create_task(self._backups(store), name="backups")
             group.create_task(watchdog(self._notifier, core.answers, self._clock), name="watchdog")

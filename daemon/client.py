@@ -45,9 +45,7 @@ class Client:
         self._headers = {"X-Api-Key": key} if key else {}
 
     async def __aenter__(self) -> Self:
-        self._http = ClientSession(
-            self._url, headers=self._headers, timeout=_PATIENCE, read_bufsize=_LARGEST_LINE
-        )
+        self._http = ClientSession(self._url, headers=self._headers, timeout=_PATIENCE, read_bufsize=_LARGEST_LINE)
         return self
 
     async def __aexit__(

@@ -106,9 +106,7 @@ def build(data: Mapping[str, Any]) -> Settings:
     return _settle(copy.deepcopy(dict(data)), {}, lambda _: "settings", [])
 
 
-def _settle(
-    data: dict[str, Any], env: Mapping[str, str], where: Callable[[Key], str], lines: list[str]
-) -> Settings:
+def _settle(data: dict[str, Any], env: Mapping[str, str], where: Callable[[Key], str], lines: list[str]) -> Settings:
     """Validate all of `data`; raise everything that is wrong, together with the `lines` already found."""
     try:
         settings = Settings.model_validate(data)
@@ -148,13 +146,9 @@ def missing_to_run(settings: Settings) -> list[str]:
     """Return one line for each thing that the daemon cannot do without and the configuration does not say."""
     missing = []
     if not settings.plex.token.get_secret_value():
-        missing.append(
-            "plex.token: no token; allowed: plex.token, plex.token_file, or systemd's credential plex-token"
-        )
+        missing.append("plex.token: no token; allowed: plex.token, plex.token_file, or systemd's credential plex-token")
     if not any(mapping.enabled for mapping in settings.mapping):
-        missing.append(
-            "mapping: none is enabled; allowed: at least one [[mapping]] with name, plex, array and cache"
-        )
+        missing.append("mapping: none is enabled; allowed: at least one [[mapping]] with name, plex, array and cache")
     return missing
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import sys
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -33,7 +32,7 @@ from daemon.sdnotify import Notifier
 from daemon.service import DaemonService
 from daemon.settings.hidden import secrets_of
 from daemon.state import demands, ledger, plays, tasks
-from daemon.state.store import Store
+from daemon.state.store import Connection, Store
 from daemon.storage.placement import Placement
 from daemon.web.context import WebContext
 from daemon.webhook_secret import NAME as SECRET_FILE
@@ -56,11 +55,27 @@ class Remembered:
     history_since: float | None
 
     @classmethod
-    def read(cls, connection: sqlite3.Connection) -> Self:
+    def read(cls, connection: Connection) -> Self:
         """Read it."""
         since = demands.get_meta(connection, _HISTORY_MARK)
         paused = bool(demands.get_meta(connection, "paused"))
         return cls(plays.open_plays(connection), paused, float(since) if since else None)
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What the rooms are built on. `stop` ends the daemon in order."""
+
+    loaded: Loaded
+    env: Mapping[str, str]
+    store: Store
+    clock: Clock
+    notifier: Notifier
+    executor: ThreadPoolExecutor
+    directory: Path
+    remembered: Remembered
+    dry_run: bool
+    stop: Callable[[], None]
 
 
 class Core:
@@ -69,128 +84,133 @@ class Core:
     `recover` comes first: it brings rows and disk together after a crash, and needs no Plex.
     """
 
-    def __init__(
-        self,
-        loaded: Loaded,
-        env: Mapping[str, str],
-        store: Store,
-        clock: Clock,
-        notifier: Notifier,
-        executor: ThreadPoolExecutor,
-        directory: Path,
-        remembered: Remembered,
-        *,
-        dry_run: bool,
-        stop: Callable[[], None],
-    ) -> None:
-        self.store = store
-        self._env = env
-        self._clock = clock
-        self._notifier = notifier
-        self._dry_run = dry_run
-        self._directory = directory
-        self._cached = (0, 0)
-        self._counts: dict[str, int] = {}
-        self._secret = ""
-        self.live = Live(loaded.settings)
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self.store = given.store
+        self.live = Live(given.loaded.settings)
         self.feed = Feed()
         self.metrics = Metrics(__version__)
-        progress = Progress(self.feed)
-        rooms = Rooms(self.live)
-        self.dispatcher = Dispatcher(
-            store,
+        self._progress = Progress(self.feed)
+        self._rooms = Rooms(self.live)
+        self._rescheduled = asyncio.Event()
+        self._secret = ""
+        self._cached = (0, 0)
+        self._counts: dict[str, int] = {}
+        self.dispatcher = self._make_dispatcher()
+        self._holds = Holds(self.feed, self.dispatcher.tasks_added)
+        self.placement = self._make_placement()
+        self.workers = self._make_workers()
+        self.library = self._make_library()
+        self.listener = self._make_listener()
+        self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
+        self.reloading = Reloading(
+            given.loaded, given.env, self.live, self.health, self.feed, given.notifier, self._in_force
+        )
+        self.service = self._make_service()
+        self._watch_figures()
+
+    def _make_dispatcher(self) -> Dispatcher:
+        return Dispatcher(
+            self.store,
             self.live,
-            clock,
+            self._given.clock,
             self.feed,
             self.metrics,
-            rooms,
+            self._rooms,
+            # The listener and the workers are built on the dispatcher, so it asks for them when it needs them.
             sessions_known=lambda: self.listener.sessions_known,
-            copying=progress.copying,
-            cancel=lambda task_ids: self.workers.cancel(task_ids),
-            dry_run=dry_run,
+            copying=self._progress.copying,
+            cancel=lambda task_ids: self.workers.cancel(task_ids),  # noqa: PLW0108 - see above
+            dry_run=self._given.dry_run,
         )
-        holds = Holds(self.feed, self.dispatcher.tasks_added)
-        self.placement = Placement(
+
+    def _make_placement(self) -> Placement:
+        return Placement(
             self.live.mappings,
-            loaded.settings.transfer,
-            executor,
+            self.live.settings.transfer,
+            self._given.executor,
             on_touch=self.metrics.array_operation,
             keep_free=self._keep_free,
-            now=clock.now,
+            now=self._given.clock.now,
         )
-        self.workers = Workers(
-            store,
+
+    def _make_workers(self) -> Workers:
+        workers = Workers(
+            self.store,
             self.live,
-            clock,
+            self._given.clock,
             self.feed,
             self.metrics,
             self.dispatcher,
             self.placement,
-            progress,
-            holds,
+            self._progress,
+            self._holds,
         )
-        plex = loaded.settings.plex
-        self.library = PlexLibrary(
+        workers.paused = self._given.remembered.paused
+        return workers
+
+    def _make_library(self) -> PlexLibrary:
+        plex = self.live.settings.plex
+        return PlexLibrary(
             url=plex.url,
             token=plex.token.get_secret_value(),
-            clock=clock,
+            clock=self._given.clock,
             libraries=plex.libraries,
             verify_tls=plex.verify_tls,
             on_request=self.metrics.plex_request,
         )
-        self.listener = Listener(
+
+    def _make_listener(self) -> Listener:
+        return Listener(
             settings=lambda: self.live.settings,
             library=self.library,
-            clock=clock,
+            clock=self._given.clock,
             on_event=self.dispatcher.on_event,
             known_watched=self._known_watched,
             on_history_mark=self._remember_history,
-            history_since=remembered.history_since,
-            plays=remembered.plays,
+            history_since=self._given.remembered.history_since,
+            plays=self._given.remembered.plays,
         )
-        self.health = Health(store, rooms, holds, self.listener, dry_run=dry_run)
-        self.reloading = Reloading(
-            loaded, env, self.live, self.health, self.feed, notifier, self._in_force
-        )
-        self.service = DaemonService(
-            store,
+
+    def _make_service(self) -> DaemonService:
+        return DaemonService(
+            self.store,
             self.live,
-            clock,
+            self._given.clock,
             self.dispatcher,
             self.workers,
             self.library,
             self.listener,
-            progress,
+            self._progress,
             self.health,
-            stop=stop,
+            stop=self._given.stop,
         )
-        self.workers.paused = remembered.paused
+
+    def _watch_figures(self) -> None:
         self.metrics.watch_cached(lambda: self._cached)
         self.metrics.watch_tasks(lambda: {TaskState(name): count for name, count in self._counts.items()})
-        self.metrics.watch_notifications(
-            lambda: self.listener.notifications.connected, self._notification_age
-        )
+        self.metrics.watch_notifications(lambda: self.listener.notifications.connected, self._notification_age)
 
     async def recover(self) -> None:
         """Bring rows and disk together after a crash."""
-        self._secret, made = webhook_secret(self.live.settings, self._directory)
+        self._secret, made = webhook_secret(self.live.settings, self._given.directory)
         self._log_in_force()
         if made:
-            log.info("webhook_secret_created", path=str(self._directory / SECRET_FILE))
+            log.info("webhook_secret_created", path=str(self._given.directory / SECRET_FILE))
         if self.store.problem:
             log.error("database_replaced", why=self.store.problem)
-        if not self._dry_run:
+        if not self._given.dry_run:
             for path in await asyncio.to_thread(self.placement.sweep):
                 log.info("recovered", path=path, why="an unfinished copy was removed")
             for entry in await self.workers.settle_journal():
                 log.info("recovered", path=entry.file.array_path, why="a finished copy was entered in the ledger")
-            now = self._clock.now()
+            now = self._given.clock.now()
             for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
                 log.info("recovered", path=task.file.array_path, why=f"an interrupted {task.kind} waits again")
 
     async def work(self) -> None:
         """Run the workers; in a dry run there are none."""
-        if not self._dry_run:
+        if not self._given.dry_run:
             await self.workers.run()
 
     def web_context(self) -> WebContext:
@@ -206,6 +226,14 @@ class Core:
         bad = [check.text for check in self.service.readiness() if not check.ok]
         return f"{self.health.state(paused=self.workers.paused)}; " + ("; ".join(bad) or "all is well")
 
+    async def refresh_regularly(self) -> None:
+        """Read Plex again and plan anew at the interval of ``schedule.refresh``. Never returns."""
+        while True:
+            self._rescheduled.clear()
+            interval = self.live.settings.schedule.refresh
+            if not await self._given.clock.wait(self._rescheduled, interval or None):
+                await self.service.refresh()
+
     async def tell_status(self) -> None:
         """Keep the metrics' gauges and systemd's line current. Never returns."""
         async with self.feed.subscribe() as notices:
@@ -215,15 +243,13 @@ class Core:
                     await self._refresh_figures()
 
     async def _refresh_figures(self) -> None:
-        files, counts = await self.store.run(
-            lambda connection: (ledger.totals(connection), tasks.counts(connection))
-        )
+        files, counts = await self.store.run(lambda connection: (ledger.totals(connection), tasks.counts(connection)))
         self._cached, self._counts = files, counts
-        self._notifier.status(self.status_line())
+        self._given.notifier.status(self.status_line())
 
     def _notification_age(self) -> float | None:
         last = self.listener.notifications.last_frame_at
-        return None if last is None else self._clock.now() - last
+        return None if last is None else self._given.clock.now() - last
 
     async def _known_watched(self, user: str) -> set[str]:
         return await self.store.run(lambda connection: demands.watched_by(connection, user))
@@ -241,12 +267,13 @@ class Core:
         settings = self.live.settings
         self.placement.configure(self.live.mappings, settings.transfer, keep_free=self._keep_free)
         self.listener.reload()
+        self._rescheduled.set()
         self.dispatcher.request_replan()
         self.dispatcher.tasks_added.ring()
 
     def _log_in_force(self) -> None:
         settings = self.live.settings
-        configure(settings.log, sys.stderr, secrets=[*secrets_of(settings), self._secret], env=self._env)
+        configure(settings.log, sys.stderr, secrets=[*secrets_of(settings), self._secret], env=self._given.env)
 
 
 def executor_for(settings: Settings) -> ThreadPoolExecutor:

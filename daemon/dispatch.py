@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -19,20 +18,21 @@ from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import (
     Changes,
+    Demand,
     Event,
     Item,
+    Plan,
     PlaybackChanged,
     PlaybackConfirmed,
     PlaybackStarted,
     PlaybackStopped,
-    Plan,
     Watched,
 )
 from daemon.planning.planner import plan
 from daemon.rooms import Rooms
 from daemon.situation import Enqueued, Picture, enqueue, look
 from daemon.state import demands, ledger, plays, tasks
-from daemon.state.store import Store
+from daemon.state.store import Connection, Store
 
 log = structlog.get_logger()
 
@@ -99,7 +99,7 @@ class Dispatcher:
             self._metrics.event_to_task(asyncio.get_running_loop().time() - received)
         self._tell(event, item, tier, decision)
 
-    async def change(self, work: Callable[[sqlite3.Connection], object]) -> Decision:
+    async def change(self, work: Callable[[Connection], object]) -> Decision:
         """Do `work` and plan anew, in one transaction."""
         decision, _ = await self._commit(work)
         return decision
@@ -129,15 +129,15 @@ class Dispatcher:
             await self._clock.wait(self._replan, wait)
             self._replan.clear()
 
-    def _expire(self, connection: sqlite3.Connection) -> None:
+    def _expire(self, connection: Connection) -> None:
         now = self._clock.now()
         demands.apply(connection, handlers.retention.expired(*demands.due(connection, now)))
         plays.forget_before(connection, now - _HISTORY)
 
-    async def _commit(self, work: Callable[[sqlite3.Connection], object]) -> tuple[Decision, str]:
+    async def _commit(self, work: Callable[[Connection], object]) -> tuple[Decision, str]:
         rooms = await self._rooms.measure()
 
-        def transaction(connection: sqlite3.Connection) -> tuple[Decision, str, float | None]:
+        def transaction(connection: Connection) -> tuple[Decision, str, float | None]:
             said = work(connection)
             now = self._clock.now()
             decision = self._decide(connection, rooms, now, act=not self._dry_run)
@@ -149,7 +149,7 @@ class Dispatcher:
         return decision, said
 
     def _decide(
-        self, connection: sqlite3.Connection, rooms: Mapping[str, tuple[str, int, int]], now: float, *, act: bool
+        self, connection: Connection, rooms: Mapping[str, tuple[str, int, int]], now: float, *, act: bool
     ) -> Decision:
         picture = look(
             connection,
@@ -190,12 +190,10 @@ class Dispatcher:
             ("evict", one.entry.file.array_path): one.why for one in made.evictions
         }
         for kind, path in would.keys() - self._said:
-            log.info(f"would_{kind}", path=path, why=would[kind, path])
+            log.info("would_cache_in" if kind == "cache_in" else "would_evict", path=path, why=would[kind, path])
         self._said = frozenset(would)
 
-    def _record(
-        self, connection: sqlite3.Connection, event: Event, item: Item | None, following: Sequence[Item]
-    ) -> str:
+    def _record(self, connection: Connection, event: Event, item: Item | None, following: Sequence[Item]) -> str:
         tier = ""
         if item is not None:
             demands.put_items(connection, [item, *following])
@@ -207,9 +205,7 @@ class Dispatcher:
         demands.apply(connection, self._react(connection, event, item, following))
         return tier
 
-    def _react(
-        self, connection: sqlite3.Connection, event: Event, item: Item | None, following: Sequence[Item]
-    ) -> Changes:
+    def _react(self, connection: Connection, event: Event, item: Item | None, following: Sequence[Item]) -> Changes:
         settings = self._live.settings
         if isinstance(event, Watched):
             demands.put_watched(connection, event.rating_key, event.user.id, event.at)
@@ -228,15 +224,10 @@ class Dispatcher:
                 demands.put_watched(connection, play.rating_key, play.user.id, event.at)
             return handlers.playback.stopped(event, demands.demands_of_play(connection, play.id), settings)
         if isinstance(event, PlaybackConfirmed):
-            known = demands.item(connection, play.rating_key)
-            of_show = demands.demands_of_show(connection, play.user.id, known.show) if known and known.show else []
-            alive = [other.id for other in plays.open_plays(connection)]
-            return handlers.playback.confirmed(event, of_show, alive)
-        if item is None:
-            return Changes()
-        if isinstance(event, PlaybackStarted):
+            return handlers.playback.confirmed(event, *_surroundings(connection, play))
+        if item is not None and isinstance(event, PlaybackStarted):
             return handlers.playback.started(event, item, following, settings)
-        if event.what == "identified":
+        if item is not None and isinstance(event, PlaybackChanged) and event.what == "identified":
             made = demands.demands_of_play(connection, play.id)
             return handlers.playback.identified(event, item, following, made, settings)
         return Changes()
@@ -256,3 +247,10 @@ class Dispatcher:
         elif isinstance(event, PlaybackChanged):
             log.debug("playback_changed", **fields, what=event.what)
         self._feed.publish("session", {"session_key": play.session_key, "state": play.state, **fields})
+
+
+def _surroundings(connection: Connection, play: Play) -> tuple[list[Demand], list[str]]:
+    """Return the user's demands of the show that is played, and the ids of all open plays."""
+    known = demands.item(connection, play.rating_key)
+    of_show = demands.demands_of_show(connection, play.user.id, known.show) if known and known.show else []
+    return of_show, [other.id for other in plays.open_plays(connection)]

@@ -56,9 +56,7 @@ class Health:
         return Check("mounts", not problems, "; ".join(problems.values()) or "every cache answers")
 
     def _held(self, name: str, kind: type[Exception], well: str) -> Check:
-        problems = [
-            f"{mapping}: {hold.why}" for mapping, hold in self._holds.problems().items() if hold.kind is kind
-        ]
+        problems = [f"{mapping}: {hold.why}" for mapping, hold in self._holds.problems().items() if hold.kind is kind]
         return Check(name, not problems, "; ".join(problems) or well)
 
     def _plex(self) -> Check:

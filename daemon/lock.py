@@ -45,8 +45,6 @@ def _take(descriptor: int, folder: Path) -> None:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
     except BlockingIOError as error:
         pid = os.pread(descriptor, 32, 0).decode("ascii", "replace").strip()
-        raise StateError(
-            f"another ondeckd (process {pid or 'unknown'}) uses the state folder {folder}"
-        ) from error
+        raise StateError(f"another ondeckd (process {pid or 'unknown'}) uses the state folder {folder}") from error
     except OSError as error:
         raise StateError(f"cannot lock the state folder {folder}: {error.strerror}") from error

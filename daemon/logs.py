@@ -92,9 +92,7 @@ def _stream_handler(
 
 def _file_handler(settings: LogSettings, redactor: Redactor) -> logging.Handler:
     try:
-        handler = RotatingFileHandler(
-            settings.file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8"
-        )
+        handler = RotatingFileHandler(settings.file, maxBytes=_FILE_BYTES, backupCount=_FILES_KEPT, encoding="utf-8")
     except OSError as error:
         raise ConfigError([f"log.file: cannot write {settings.file}: {error.strerror}"]) from error
     handler.setFormatter(_formatter(redactor, console=settings.format == "console", colors=False))

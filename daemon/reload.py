@@ -39,9 +39,7 @@ async def watch(path: Path, changed: Callable[[], None]) -> None:
     A file that is missing has not changed: the configuration in force stays.
     """
     seen = _mark(path)
-    changes = awatch(
-        *_folders(path), step=_QUIET_MS, recursive=False, rust_timeout=_LOOK_MS, yield_on_timeout=True
-    )
+    changes = awatch(*_folders(path), step=_QUIET_MS, recursive=False, rust_timeout=_LOOK_MS, yield_on_timeout=True)
     async for _ in changes:
         mark = _mark(path)
         if mark is not None and mark != seen:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from daemon.config import Loaded, load, restart_needed, unbuilt_placements
+from daemon.config import Loaded, load, missing_to_run, restart_needed, unbuilt_placements
 from daemon.errors import ConfigError
 from daemon.feed import Feed
 from daemon.health import Health
@@ -52,13 +52,11 @@ class Reloading:
     async def _reload(self) -> None:
         try:
             new = (await asyncio.to_thread(load, self._path, self._env)).settings
-            if faults := unbuilt_placements(new):
-                raise ConfigError(faults)
         except ConfigError as error:
-            for fault in error.faults:
-                log.error("config_rejected", why=fault)
-            self._health.config_faults = error.faults
-            self._feed.publish("notice", {"level": "error", "text": f"configuration rejected: {error.faults[0]}"})
+            self._reject(error.faults)
+            return
+        if faults := [*missing_to_run(new), *unbuilt_placements(new)]:
+            self._reject(tuple(faults))
             return
         self._health.config_faults = ()
         self._health.needs_restart = tuple(restart_needed(self._started_with, new))
@@ -66,3 +64,9 @@ class Reloading:
         self._in_force()
         log.info("config_reloaded", needs_restart=list(self._health.needs_restart))
         self._feed.publish("notice", {"level": "info", "text": "configuration reloaded"})
+
+    def _reject(self, faults: tuple[str, ...]) -> None:
+        for fault in faults:
+            log.error("config_rejected", why=fault)
+        self._health.config_faults = faults
+        self._feed.publish("notice", {"level": "error", "text": f"configuration rejected: {faults[0]}"})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -18,7 +17,7 @@ from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.progress import Progress
 from daemon.state import demands, ledger, plays, tasks
-from daemon.state.store import Store
+from daemon.state.store import Connection, Store
 from daemon.web.service import Check, Listing, Query
 from daemon.workers import Workers
 from handlers.retention import released
@@ -80,7 +79,7 @@ class DaemonService:
         """Return the files on the cache and on their way."""
         decision = await self._dispatcher.preview()
 
-        def read(connection: sqlite3.Connection) -> tuple[dict[str, str], list[Any]]:
+        def read(connection: Connection) -> tuple[dict[str, str], list[Any]]:
             states = (TaskState.QUEUED, TaskState.RUNNING, TaskState.FAILED)
             return demands.users(connection), tasks.in_state(connection, *states)
 
@@ -102,7 +101,7 @@ class DaemonService:
         """Return what plays now."""
         now_playing = self._listener.plays()
 
-        def read(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+        def read(connection: Connection) -> list[dict[str, Any]]:
             return [self._session(connection, play) for play in now_playing]
 
         return _page(await self._store.run(read), query, "started_at")
@@ -110,7 +109,7 @@ class DaemonService:
     async def demands(self, query: Query) -> Listing:
         """Return who wants what."""
 
-        def read(connection: sqlite3.Connection) -> list[dict[str, Any]]:
+        def read(connection: Connection) -> list[dict[str, Any]]:
             users = demands.users(connection)
             rows = []
             for demand in demands.all_demands(connection):
@@ -136,7 +135,7 @@ class DaemonService:
         keep = now + max(self._live.settings.retention.after_stopped, self._live.settings.retention.min_stay)
         ids: list[int] = []
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             demands.put_items(connection, items)
             kept = tuple(Retention(item.rating_key, "", keep, "asked for") for item in items)
             demands.apply(connection, Changes(put_retentions=kept))
@@ -155,7 +154,7 @@ class DaemonService:
         now = self._clock.now()
         ids: list[int] = []
 
-        def work(connection: sqlite3.Connection) -> None:
+        def work(connection: Connection) -> None:
             playing = {play.rating_key for play in plays.open_plays(connection)}
             affected = {key for file in files for key in demands.keys_of_file(connection, file.plex_path)} | keys
             if playing & affected:
@@ -203,7 +202,7 @@ class DaemonService:
         self._workers.paused = paused
         self._dispatcher.tasks_added.ring()
 
-    def _session(self, connection: sqlite3.Connection, play: Play) -> dict[str, Any]:
+    def _session(self, connection: Connection, play: Play) -> dict[str, Any]:
         item = demands.item(connection, play.rating_key)
         cached = item is not None and ledger.is_cached(connection, [file.plex_path for file in item.files])
         return views.session_row(play, item, "cache" if cached else "array")

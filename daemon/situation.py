@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from daemon.errors import UnmappedPath
 from daemon.model import Demand, Entry, File, Holding, Plan, Room, Task, TaskKind, TaskState, Want
 from daemon.planning.planner import Situation
 from daemon.state import demands, ledger, plays, tasks
-from daemon.state.rows import select
+from daemon.state.store import Connection
 from daemon.storage.paths import Mappings
 
 Rooms = Mapping[str, tuple[str, int, int]]
@@ -35,12 +34,8 @@ class Picture:
 class _Files:
     """All files of items that are demanded, retained or playing, by rating key."""
 
-    def __init__(self, connection: sqlite3.Connection, mappings: Mappings) -> None:
-        rows = select(
-            connection,
-            "SELECT rating_key, plex_path, size FROM item_files WHERE rating_key IN (SELECT rating_key FROM demands "
-            "UNION SELECT rating_key FROM retentions UNION SELECT rating_key FROM plays WHERE stopped_at IS NULL)",
-        )
+    def __init__(self, connection: Connection, mappings: Mappings) -> None:
+        rows = demands.files_that_matter(connection)
         self.by_key: dict[str, list[File]] = defaultdict(list)
         self.known = {key for key, _, _ in rows}
         unmapped: dict[str, None] = {}  # in order, each once
@@ -53,7 +48,7 @@ class _Files:
 
 
 def look(
-    connection: sqlite3.Connection,
+    connection: Connection,
     mappings: Mappings,
     rooms: Rooms,
     *,
@@ -68,7 +63,7 @@ def look(
         for file in files.by_key.get(demand.rating_key, ()):
             wanted.setdefault(file.array_path, (file, []))[1].append(demand)
     keep_until: dict[str, float] = {}
-    for key, until in select(connection, "SELECT rating_key, until FROM retentions WHERE until > ?", now):
+    for key, until in demands.retained(connection, now):
         for file in files.by_key.get(key, ()):
             keep_until[file.array_path] = max(until, keep_until.get(file.array_path, 0.0))
     entries = ledger.all_entries(connection)
@@ -107,9 +102,7 @@ def _holdings(
             yield Holding(entry, whys, keep_until.get(path), sidecars[path])
 
 
-def _rooms(
-    entries: Iterable[Entry], rooms: Rooms, copying: Mapping[str, int], mappings: Mappings
-) -> dict[str, Room]:
+def _rooms(entries: Iterable[Entry], rooms: Rooms, copying: Mapping[str, int], mappings: Mappings) -> dict[str, Room]:
     own: dict[str, int] = defaultdict(int)
     reserved: dict[str, int] = defaultdict(int)
     for entry in entries:
@@ -122,10 +115,7 @@ def _rooms(
             continue
         if mapping in rooms:
             reserved[rooms[mapping][0]] += left
-    return {
-        mapping: Room(key, total, free, own[key], reserved[key])
-        for mapping, (key, total, free) in rooms.items()
-    }
+    return {mapping: Room(key, total, free, own[key], reserved[key]) for mapping, (key, total, free) in rooms.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +126,7 @@ class Enqueued:
     unwanted: tuple[int, ...] = ()
 
 
-def enqueue(connection: sqlite3.Connection, plan: Plan, picture: Picture, now: float) -> Enqueued:
+def enqueue(connection: Connection, plan: Plan, picture: Picture, now: float) -> Enqueued:
     """Make the queue say what the plan says: put what is missing, take back what is no longer planned."""
     queue = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
     goals = {
@@ -174,5 +164,3 @@ def _taken_back(task: Task, goals: Mapping[str, tasks.NewTask], picture: Picture
     # A copy that waits for an item which was stopped half-way goes on: the user will come back to it.
     demanded = any(want.file.array_path == path for want in picture.situation.wants)
     return demanded or path not in picture.retained
-
-

@@ -30,9 +30,7 @@ def demand_row(demand: Demand, users: Mapping[str, str]) -> Row:
     }
 
 
-def holding_row(
-    holding: Holding, users: Mapping[str, str], min_stay: float, now: float, *, leaving: bool
-) -> Row:
+def holding_row(holding: Holding, users: Mapping[str, str], min_stay: float, now: float, *, leaving: bool) -> Row:
     """Return a cached file: where it is, who wants it, how long it stays."""
     entry = holding.entry
     keep = max(holding.keep_until or 0.0, entry.cached_at + min_stay)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Sequence
 from functools import partial
 
@@ -19,7 +18,7 @@ from daemon.metrics import Metrics
 from daemon.model import Entry, Task, TaskKind, TaskState
 from daemon.progress import Progress
 from daemon.state import journal, ledger, tasks
-from daemon.state.store import Store
+from daemon.state.store import Connection, Store
 from daemon.storage.placement import Placement
 
 log = structlog.get_logger()
@@ -114,7 +113,7 @@ class Workers:
         now = self._clock.now()
         held = self._holds.held(now)
 
-        def work(connection: sqlite3.Connection) -> tuple[Task | None, float | None]:
+        def work(connection: Connection) -> tuple[Task | None, float | None]:
             found = tasks.claim(connection, kind, now, held=held)
             return found, None if found else tasks.next_wait(connection, now)
 
@@ -144,7 +143,7 @@ class Workers:
         self._tell(task, TaskState.RUNNING)
         path = task.file.array_path
 
-        def read(connection: sqlite3.Connection) -> tuple[list[Entry], list[Entry]]:
+        def read(connection: Connection) -> tuple[list[Entry], list[Entry]]:
             return ledger.family(connection, path), journal.of_file(connection, path)
 
         family, arriving = await self._store.run(read)
@@ -157,8 +156,9 @@ class Workers:
             task.file,
             self._progress.reporter(task),
             known={entry.file.array_path: entry for entry in (*arriving, *family)},
-            busy=lambda: self._live.settings.transfer.yield_to_playback
-            and self._dispatcher.is_streaming(task.file.mapping),
+            busy=lambda: (
+                self._live.settings.transfer.yield_to_playback and self._dispatcher.is_streaming(task.file.mapping)
+            ),
             publishing=self._publishing,
         )
 
@@ -197,7 +197,7 @@ class Workers:
     async def _succeeded(self, task: Task, entries: list[Entry]) -> None:
         now = self._clock.now()
 
-        def outcome(connection: sqlite3.Connection) -> None:
+        def outcome(connection: Connection) -> None:
             if task.kind is TaskKind.CACHE_IN:
                 ledger.put_entries(connection, entries)
                 for entry in entries:
@@ -210,7 +210,9 @@ class Workers:
         seconds = now - (task.started_at or now)
         if task.kind is TaskKind.CACHE_IN:
             self._metrics.copied("to_cache", size, seconds)
-            log.info("cache_in_finished", path=task.file.array_path, bytes=size, seconds=round(seconds, 3), task=task.id)
+            log.info(
+                "cache_in_finished", path=task.file.array_path, bytes=size, seconds=round(seconds, 3), task=task.id
+            )
         else:
             log.info("evict_finished", path=task.file.array_path, bytes=size, why=task.why, task=task.id)
         self._tell(task, TaskState.SUCCEEDED)
@@ -233,7 +235,9 @@ class Workers:
             if isinstance(error, NoSpace):
                 self._dispatcher.request_replan()
             return
-        log.log(LEVELS[error.level], "task_failed", task=task.id, path=task.file.array_path, kind=task.kind, why=str(error))
+        log.log(
+            LEVELS[error.level], "task_failed", task=task.id, path=task.file.array_path, kind=task.kind, why=str(error)
+        )
         await self._end(task, TaskState.FAILED, error=str(error))
 
     async def _cancelled(self, task: Task) -> None:
@@ -257,12 +261,10 @@ class Workers:
         self._dispatcher.request_replan()
 
     def _tell(self, task: Task, state: TaskState) -> None:
-        self._feed.publish(
-            "task", {"id": task.id, "kind": task.kind, "file": task.file.plex_path, "state": state}
-        )
+        self._feed.publish("task", {"id": task.id, "kind": task.kind, "file": task.file.plex_path, "state": state})
 
 
-def _settle(connection: sqlite3.Connection, *, entry: Entry, stands: bool) -> None:
+def _settle(connection: Connection, *, entry: Entry, stands: bool) -> None:
     if stands:
         ledger.put_entries(connection, [entry])
     journal.end(connection, entry.file.array_path)

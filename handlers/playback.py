@@ -88,9 +88,7 @@ def stopped(event: PlaybackStopped, made: Iterable[Demand], settings: Settings) 
     keep = retention.after_watched if play.watched else retention.after_stopped
     return Changes(
         drop_demands=tuple(demand for demand in made if demand.kind is DemandKind.PLAYING),
-        put_demands=tuple(
-            replace(demand, until=until) for demand in made if demand.kind is DemandKind.NEXT_UP
-        ),
+        put_demands=tuple(replace(demand, until=until) for demand in made if demand.kind is DemandKind.NEXT_UP),
         put_retentions=retained(play.rating_key, play.user, event.at, keep, watched=play.watched, settings=settings),
     )
 

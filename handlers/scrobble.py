@@ -16,9 +16,7 @@ def watched(event: Watched, of_item: Iterable[Demand], settings: Settings, *, pl
 
     While it still plays (`playing`: by this user) the retention waits for the stop.
     """
-    drop = tuple(
-        demand for demand in of_item if demand.user == event.user.id and demand.kind in _ENDED_BY_WATCHING
-    )
+    drop = tuple(demand for demand in of_item if demand.user == event.user.id and demand.kind in _ENDED_BY_WATCHING)
     if playing:
         return Changes(drop_demands=drop)
     keep = settings.retention.after_watched

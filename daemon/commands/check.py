@@ -60,6 +60,8 @@ def _configuration(loaded: Loaded, env: Mapping[str, str]) -> Iterator[Line]:
     yield Line("configuration", "ok", where)
     for fault in (*missing_to_run(loaded.settings), *unbuilt_placements(loaded.settings)):
         yield Line("configuration", "fault", fault, EXIT_CONFIG)
+    for key, variable in loaded.variables.items():
+        yield Line("configuration", "note", f"{key} comes from the environment: {variable}")
     for key in loaded.not_yet:
         yield Line("configuration", "note", f"{key} is set but not yet effective in this version")
     directory = state_directory(loaded.settings, env)
@@ -105,9 +107,7 @@ def _libraries(sections: list[Section], settings: Settings) -> Iterator[Line]:
     names = {section.title.casefold() for section in videos} | {section.id for section in videos}
     for wanted in settings.plex.libraries:
         if wanted.casefold() not in names:
-            yield Line(
-                "plex.libraries", "fault", f"Plex has no movie or show library {wanted!r}", EXIT_CONFIG
-            )
+            yield Line("plex.libraries", "fault", f"Plex has no movie or show library {wanted!r}", EXIT_CONFIG)
     mappings = Mappings([mapping for mapping in settings.mapping if mapping.enabled])
     for section in videos:
         for location in section.locations:

@@ -98,9 +98,7 @@ async def _perform(stage: Stage, seconds: float, listen: str, env: Mapping[str, 
             household = Household(plex, lambda viewing: _note(viewing, stage, tally))
             watching = group.create_task(household.watch(), name="household")
             stopping = group.create_task(app.stop.wait(), name="stopping")
-            await asyncio.wait(
-                {watching, stopping}, timeout=seconds or None, return_when=asyncio.FIRST_COMPLETED
-            )
+            await asyncio.wait({watching, stopping}, timeout=seconds or None, return_when=asyncio.FIRST_COMPLETED)
             watching.cancel()
             stopping.cancel()
             app.stop.set()
@@ -140,9 +138,7 @@ def _note(viewing: Viewing, stage: Stage, tally: Tally) -> None:
     tally.following += viewing.follows
     if viewing.follows and not cached:
         tally.late.append(viewing.node.title)
-    click.echo(
-        f"{viewing.person.title} plays {viewing.node.title!r} from the {'cache' if cached else 'array'}"
-    )
+    click.echo(f"{viewing.person.title} plays {viewing.node.title!r} from the {'cache' if cached else 'array'}")
 
 
 def _summary(tally: Tally, copied: int, damaged: list[str], files: int) -> int:
@@ -153,7 +149,6 @@ def _summary(tally: Tally, copied: int, damaged: list[str], files: int) -> int:
     for path in damaged:
         click.echo(f"Damaged: {path}")
     click.echo(
-        f"Files on the array: {files}; "
-        + ("all files on both tiers are intact" if not damaged else "NOT all intact")
+        f"Files on the array: {files}; " + ("all files on both tiers are intact" if not damaged else "NOT all intact")
     )
     return 1 if damaged or tally.late or not tally.following else 0

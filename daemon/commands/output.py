@@ -34,9 +34,7 @@ _COLOURS = {
 
 def plain(value: object) -> str:
     """Return text that a terminal takes as nothing but text: what is not printable becomes an escape."""
-    return "".join(
-        sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(value)
-    )
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in str(value))
 
 
 def print_json(document: object) -> None:

@@ -64,9 +64,7 @@ def plan(context: Context, as_json: bool) -> None:
 
 def _list_command(name: str, text: str) -> click.Command:
     @click.command(name, help=text)
-    @click.option(
-        "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Show so many."
-    )
+    @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Show so many.")
     @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many before.")
     @click.option("--query", "-q", "q", default="", help="Show only what contains this.")
     @click.option("--sort", default="", help="A field to sort by; -FIELD: the largest first.")

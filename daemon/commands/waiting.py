@@ -14,9 +14,7 @@ Row = dict[str, Any]
 _OPEN = {TaskState.QUEUED, TaskState.RUNNING}
 
 
-async def follow(
-    client: Client, ask: Callable[[], Awaitable[list[int]]], show: Callable[[Row], None]
-) -> list[Row]:
+async def follow(client: Client, ask: Callable[[], Awaitable[list[int]]], show: Callable[[Row], None]) -> list[Row]:
     """Ask for tasks and return their rows once all have ended; `show` is given each row as it changes.
 
     Listening begins before asking, so that no task can end unseen.

@@ -75,6 +75,4 @@ def maintenance(request: web.Request) -> web.Response:
     if wants_json(request):
         return web.json_response(told, status=503)
     answer = Container([], told, tag="Response")
-    return web.Response(
-        body=answer.xml().encode(), status=503, headers={"Content-Type": "text/xml;charset=utf-8"}
-    )
+    return web.Response(body=answer.xml().encode(), status=503, headers={"Content-Type": "text/xml;charset=utf-8"})

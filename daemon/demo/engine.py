@@ -272,9 +272,7 @@ class Engine:
         if session.share >= WATCHED:
             await self.scrobble(session)
         elif session.offset >= min(BEGUN_SECONDS, BEGUN_SHARE * session.node.seconds):
-            self.views.progress(
-                session.person.id, session.node.key, round(session.offset * 1000), self.clock.now()
-            )
+            self.views.progress(session.person.id, session.node.key, round(session.offset * 1000), self.clock.now())
 
     def _hook(self, event: str, session: Session) -> None:
         self.webhooks.send(event, session.person, session.node, session, delay=self.lag.webhooks)

@@ -64,9 +64,7 @@ class Hub:
         self.listeners: set[Listener] = set()
         self._changed = asyncio.Condition()
 
-    def publish(
-        self, what: tuple[str, str], *entries: Mapping[str, Any], person: Person | None = None
-    ) -> None:
+    def publish(self, what: tuple[str, str], *entries: Mapping[str, Any], person: Person | None = None) -> None:
         """Tell all listeners; `what` is the type and the name of its array, `person` whom it is about."""
         kind, key = what
         fault = self.faults.for_frame(kind)
@@ -94,9 +92,7 @@ class Hub:
     async def wait_for_listeners(self, amount: int = 1) -> None:
         """Wait until at least so many listen (0: until nobody does)."""
         async with self._changed:
-            await self._changed.wait_for(
-                lambda: len(self.listeners) >= amount if amount else not self.listeners
-            )
+            await self._changed.wait_for(lambda: len(self.listeners) >= amount if amount else not self.listeners)
 
     async def _tell(self) -> None:
         async with self._changed:

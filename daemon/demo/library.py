@@ -106,9 +106,7 @@ class Library:
         self._last_id += 1
         return self._last_id
 
-    def new_version(
-        self, *files: tuple[str, int], resolution: str = "1080", optimized: bool = False
-    ) -> Version:
+    def new_version(self, *files: tuple[str, int], resolution: str = "1080", optimized: bool = False) -> Version:
         """Make a version of these files (path as Plex sees it, size) with new ids."""
         parts = tuple(Part(self.new_id(), path, size) for path, size in files)
         return Version(self.new_id(), parts, resolution, optimized)

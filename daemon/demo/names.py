@@ -35,9 +35,7 @@ def titles(amount: int, *, awkward: bool, plain: str) -> list[str]:
     """Return so many different titles; with `awkward` the odd ones come first, else ``plain N``."""
     if not awkward:
         return [f"{plain} {number + 1}" for number in range(amount)]
-    ordinary = (
-        f"{_FIRST[number % len(_FIRST)]} {_SECOND[number % len(_SECOND)]} {number + 1}" for number in count()
-    )
+    ordinary = (f"{_FIRST[number % len(_FIRST)]} {_SECOND[number % len(_SECOND)]} {number + 1}" for number in count())
     return [*AWKWARD[:amount], *(next(ordinary) for _ in range(amount - len(AWKWARD)))]
 
 
@@ -57,11 +55,7 @@ def movie_folder(root: str, title: str, year: int) -> PurePosixPath:
 
 
 def season_folder(root: str, show: str, year: int, season: int) -> PurePosixPath:
-    return (
-        PurePosixPath(root)
-        / fit(clean(show), f" ({year})")
-        / (f"Season {season:02}" if season else "Specials")
-    )
+    return PurePosixPath(root) / fit(clean(show), f" ({year})") / (f"Season {season:02}" if season else "Specials")
 
 
 def episode_file(show: str, season: int, first: int, last: int, title: str) -> str:

@@ -70,9 +70,7 @@ class LibraryRoutes:
     async def section_all(self, request: web.Request) -> web.Response:
         section = self._section(request)
         nodes = self.selection.select(section, request.query, self._person(request).id)
-        answer = self._list(
-            request, nodes, librarySectionID=int(section.key), librarySectionTitle=section.title
-        )
+        answer = self._list(request, nodes, librarySectionID=int(section.key), librarySectionTitle=section.title)
         if request.query.get("includeMeta") == "1":
             answer.children.insert(0, meta(section))
         return respond(request, answer)
@@ -134,14 +132,8 @@ class LibraryRoutes:
         node = self._item(request)
         nodes = [self.library[key] for key in node.children]
         answer = self._list(request, nodes, key=node.key, parentTitle=node.title)
-        if (
-            node.kind is Kind.SHOW
-            and request.query.get("excludeAllLeaves") != "1"
-            and Page.of(request).start == 0
-        ):
-            answer.children.insert(
-                0, element("Directory", key=f"{node.path}/allLeaves", title="All episodes")
-            )
+        if node.kind is Kind.SHOW and request.query.get("excludeAllLeaves") != "1" and Page.of(request).start == 0:
+            answer.children.insert(0, element("Directory", key=f"{node.path}/allLeaves", title="All episodes"))
             answer.fields["size"] = len(answer.children)
         return respond(request, answer)
 

@@ -210,9 +210,7 @@ def session_element(session: Session, renderer: Renderer) -> Element:
         media = media_element(session.node, version, Detail(streams=True), selected=True)
         made.children.append(_transcoded(media) if session.transcode else media)
     person = session.person
-    made.children.append(
-        element("User", id=person.id, title=person.title, thumb=f"/users/{person.id}/avatar")
-    )
+    made.children.append(element("User", id=person.id, title=person.title, thumb=f"/users/{person.id}/avatar"))
     made.children.append(_player_element(session))
     made.children.append(element("Session", id=session.id, bandwidth=8000, location="lan"))
     if session.transcode:

@@ -99,9 +99,7 @@ class Librarian:
         """Scan a section that has not changed: activities and status messages around nothing."""
         found = self.library.sections[section]
         self._status(f'Scanning the "{found.title}" section')
-        activity = self._activity(
-            "library.update.section", f"Scanning {found.title}", {"librarySectionID": section}
-        )
+        activity = self._activity("library.update.section", f"Scanning {found.title}", {"librarySectionID": section})
         self._tell_activity(activity, "started", 0)
         self._tell_activity(activity, "updated", 42)
         found.scanned_at = self._now()

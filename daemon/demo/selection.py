@@ -160,12 +160,10 @@ def _type_element(section: Section, kind: Kind, *, active: bool) -> Element:
         if field_type == "boolean"
     ]
     children += [
-        element("Sort", key=name, descKey=f"{name}:desc", defaultDirection="asc", title=name)
-        for name in _SORTS
+        element("Sort", key=name, descKey=f"{name}:desc", defaultDirection="asc", title=name) for name in _SORTS
     ]
     children += [
-        element("Field", key=f"{kind}.{name}", title=name, type=field_type)
-        for name, field_type in _FIELDS.items()
+        element("Field", key=f"{kind}.{name}", title=name, type=field_type) for name, field_type in _FIELDS.items()
     ]
     key = f"{base}/all?type={TYPE_NUMBERS[kind]}"
     return element("Type", *children, key=key, type=str(kind), title=str(kind).title(), active=active)

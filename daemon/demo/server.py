@@ -209,9 +209,7 @@ class DemoServer:
         if not isinstance(answer, web.Response) or not isinstance(answer.body, bytes):
             return answer
         if fault.mangle is not None:
-            answer = web.Response(
-                body=fault.mangle(answer.body), status=answer.status, headers=answer.headers
-            )
+            answer = web.Response(body=fault.mangle(answer.body), status=answer.status, headers=answer.headers)
         return await _stalled(request, answer, fault) if fault.stall else answer
 
     def _spoilt(self, request: web.Request, fault: HttpFault) -> web.StreamResponse | None:

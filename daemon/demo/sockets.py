@@ -81,9 +81,7 @@ class Sockets:
 
     async def event_stream(self, request: web.Request) -> web.StreamResponse:
         """Serve one event stream until the client goes."""
-        response = web.StreamResponse(
-            headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"}
-        )
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-cache"})
         await response.prepare(request)
         connection = _Open(request, None)
         listener = self._listener(request)
@@ -130,9 +128,7 @@ class Sockets:
             except ConnectionResetError:
                 return
 
-    async def _send(
-        self, request: web.Request, websocket: web.WebSocketResponse, frame: Frame | None
-    ) -> None:
+    async def _send(self, request: web.Request, websocket: web.WebSocketResponse, frame: Frame | None) -> None:
         if frame is None:
             await websocket.ping()
         elif frame.pace.fragments > 1 or frame.pace.pause:

@@ -81,9 +81,7 @@ class Views:
     def orphan(self, node: Node) -> None:
         """Put the views of a deleted item aside, for when the same title comes back."""
         kept = {
-            user: state
-            for user, states in self._states.items()
-            if (state := states.pop(node.key, None)) is not None
+            user: state for user, states in self._states.items() if (state := states.pop(node.key, None)) is not None
         }
         if kept:
             self._orphans[node.guid] = kept
@@ -114,9 +112,7 @@ class Views:
         if not states:
             return 0
         return sum(
-            1
-            for leaf in self.library.leaves(key)
-            if (state := states.get(leaf.key)) is not None and state.count
+            1 for leaf in self.library.leaves(key) if (state := states.get(leaf.key)) is not None and state.count
         )
 
     def on_deck(self, user: str, section: str | None = None) -> list[Node]:
@@ -139,13 +135,9 @@ class Views:
         """Return on deck without what the user has taken off."""
         return [node for node in self.on_deck(user, section) if (user, node.key) not in self._hidden]
 
-    def rows(
-        self, *, since: int = 0, account: str = "", key: str = "", section: str = ""
-    ) -> Iterator[HistoryRow]:
+    def rows(self, *, since: int = 0, account: str = "", key: str = "", section: str = "") -> Iterator[HistoryRow]:
         """Yield the rows of the history that fit, oldest first."""
-        below = (
-            {node.key for node in self.library.leaves(key)} | {key} if key in self.library.items else {key}
-        )
+        below = {node.key for node in self.library.leaves(key)} | {key} if key in self.library.items else {key}
         for row in self.history:
             if (
                 row.viewed_at >= since

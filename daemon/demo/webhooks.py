@@ -99,9 +99,7 @@ class Webhooks:
             else:
                 self._posts.put_nowait(post)
 
-    def payload(
-        self, event: str, person: Person, node: Node | None, session: Session | None
-    ) -> dict[str, Any]:
+    def payload(self, event: str, person: Person, node: Node | None, session: Session | None) -> dict[str, Any]:
         """Return what an event says."""
         account = self.owner_account if person.is_owner else int(person.id)
         payload: dict[str, Any] = {

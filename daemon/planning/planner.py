@@ -83,8 +83,7 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
         if place := situation.rooms.get(holding.entry.file.mapping):
             by_room[place.id][2].append(_rate(holding, situation, settings, now))
     parts = [
-        _plan_room(Budget(room, settings.space), wanted, held, situation)
-        for room, wanted, held in by_room.values()
+        _plan_room(Budget(room, settings.space), wanted, held, situation) for room, wanted, held in by_room.values()
     ]
     return Plan(
         cache_ins=tuple(one for part in parts for one in part.cache_ins),

@@ -226,6 +226,4 @@ def excluded(user: User, settings: Settings) -> bool:
 
 
 def _is_news(event: Event) -> TypeGuard[PlaybackStarted | PlaybackChanged]:
-    return isinstance(event, PlaybackStarted) or (
-        isinstance(event, PlaybackChanged) and event.what == "identified"
-    )
+    return isinstance(event, PlaybackStarted) or (isinstance(event, PlaybackChanged) and event.what == "identified")

@@ -160,9 +160,7 @@ class OpenPlays:
         self.add(one)
         return one
 
-    def find(
-        self, session_key: str, client: str, rating_key: str, *, rebind: bool = False
-    ) -> OpenPlay | None:
+    def find(self, session_key: str, client: str, rating_key: str, *, rebind: bool = False) -> OpenPlay | None:
         """Return the play that a report is about: by its key, else by client and item.
 
         A play that only a webhook knows has no key yet. With `rebind` the same client's play of the same item

@@ -129,9 +129,7 @@ class Tracker:
         events += self._introduce_by(event, one, now)
         return [*events, *self._stop(one, event.view_offset, now)] if event.edge is Edge.STOP else events
 
-    def snapshot(
-        self, sessions: Sequence[SessionInfo], now: float, asked_at: float | None = None
-    ) -> list[Event]:
+    def snapshot(self, sessions: Sequence[SessionInfo], now: float, asked_at: float | None = None) -> list[Event]:
         """Reconcile with ``/status/sessions``, asked for at `asked_at`. Never call it for a failed answer."""
         asked_at = now if asked_at is None else asked_at
         events: list[Event] = []
@@ -151,9 +149,7 @@ class Tracker:
         self._past.forget(now, {(session.session_key, session.rating_key) for session in sessions})
         return events
 
-    def identify(
-        self, play_id: str, now: float, *, user: User, player: str = "", duration: float = 0.0
-    ) -> list[Event]:
+    def identify(self, play_id: str, now: float, *, user: User, player: str = "", duration: float = 0.0) -> list[Event]:
         """Say who plays, or that it cannot be found out (`UNKNOWN_USER`); announces a pending play."""
         if (one := self._open.get(play_id)) is None:
             return []

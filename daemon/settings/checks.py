@@ -51,9 +51,7 @@ def _more(one: float | None, other: float | None) -> bool:
 
 def _secrets(settings: Settings) -> Iterator[Fault]:
     if settings.plex.token.get_secret_value() and settings.plex.token_file:
-        yield Fault(
-            ("plex", "token_file"), "plex.token is set too", "only one of them", with_=(("plex", "token"),)
-        )
+        yield Fault(("plex", "token_file"), "plex.token is set too", "only one of them", with_=(("plex", "token"),))
     if not settings.web.loopback and not settings.web.password_hash.get_secret_value():
         yield Fault(
             ("web", "listen"),

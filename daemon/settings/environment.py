@@ -83,11 +83,7 @@ class Overlay:
     def _user(self, part: str) -> str:
         """Return the user whom the file knows under this name in any case, else the name as it is."""
         users = self._data.get("users")
-        tables = (
-            [name for name, value in users.items() if isinstance(value, dict)]
-            if isinstance(users, dict)
-            else []
-        )
+        tables = [name for name, value in users.items() if isinstance(value, dict)] if isinstance(users, dict) else []
         return next((name for name in tables if name.casefold() == part.casefold()), part)
 
     def _put(self, key: Key, value: object, name: str) -> bool:
@@ -95,9 +91,7 @@ class Overlay:
         target: Any = self._data
         for part, following in pairwise(key):
             if isinstance(part, int) and part > len(target):
-                self.faults.append(
-                    f"{name}: there is no number {part - 1}; allowed: numbers from 0 without a gap"
-                )
+                self.faults.append(f"{name}: there is no number {part - 1}; allowed: numbers from 0 without a gap")
                 return False
             below: list[Any] | dict[str, Any] = [] if isinstance(following, int) else {}
             if isinstance(part, int) and part == len(target):

@@ -70,6 +70,15 @@ def item(connection: sqlite3.Connection, rating_key: str) -> Item | None:
     )
 
 
+def files_that_matter(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
+    """Return rating key, Plex path and size of each file of what is demanded, retained or playing."""
+    return select(
+        connection,
+        "SELECT rating_key, plex_path, size FROM item_files WHERE rating_key IN (SELECT rating_key FROM demands "
+        "UNION SELECT rating_key FROM retentions UNION SELECT rating_key FROM plays WHERE stopped_at IS NULL)",
+    )
+
+
 def keys_of_file(connection: sqlite3.Connection, plex_path: str) -> list[str]:
     """Return the rating keys that a file belongs to (several for a multi-episode file)."""
     rows = select(connection, "SELECT rating_key FROM item_files WHERE plex_path = ?", plex_path)
@@ -89,9 +98,7 @@ def apply(connection: sqlite3.Connection, changes: Changes) -> None:
             for new in changes.put_demands
         ],
     )
-    connection.executemany(
-        "DELETE FROM retentions WHERE rating_key = ? AND user = ?", changes.drop_retentions
-    )
+    connection.executemany("DELETE FROM retentions WHERE rating_key = ? AND user = ?", changes.drop_retentions)
     connection.executemany(
         "INSERT OR REPLACE INTO retentions (rating_key, user, until, why) VALUES (?, ?, ?, ?)",
         [(new.rating_key, new.user, new.until, new.why) for new in changes.put_retentions],
@@ -124,6 +131,11 @@ def retentions_of_item(connection: sqlite3.Connection, rating_key: str) -> list[
     """Return the retentions of one item."""
     sql = "SELECT rating_key, user, until, why FROM retentions WHERE rating_key = ?"
     return [Retention(*row) for row in select(connection, sql, rating_key)]
+
+
+def retained(connection: sqlite3.Connection, now: float) -> list[tuple[str, float]]:
+    """Return rating key and end of each retention that is not over."""
+    return select(connection, "SELECT rating_key, until FROM retentions WHERE until > ?", now)
 
 
 def due(connection: sqlite3.Connection, now: float) -> tuple[list[Demand], list[Retention]]:

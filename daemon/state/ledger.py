@@ -43,8 +43,7 @@ def family(connection: sqlite3.Connection, array_path: str) -> list[Entry]:
 def is_cached(connection: sqlite3.Connection, plex_paths: Iterable[str]) -> bool:
     """Say whether all these files (as Plex sees them) are on the cache; no files: no."""
     answers = [
-        bool(select(connection, "SELECT 1 FROM entries WHERE plex_path = ?", to_db(path)))
-        for path in plex_paths
+        bool(select(connection, "SELECT 1 FROM entries WHERE plex_path = ?", to_db(path))) for path in plex_paths
     ]
     return bool(answers) and all(answers)
 

@@ -42,8 +42,7 @@ def demand(row: tuple[Any, ...]) -> Demand:
 
 
 ENTRY = (
-    "plex_path, array_path, cache_path, mapping, size, mtime_ns, cached_at, last_played_at, checksum, parent, "
-    "placement"
+    "plex_path, array_path, cache_path, mapping, size, mtime_ns, cached_at, last_played_at, checksum, parent, placement"
 )
 
 

@@ -94,6 +94,4 @@ def migrate(connection: sqlite3.Connection) -> None:
         raise ValueError(f"the database has version {version}, this ondeckd knows {len(MIGRATIONS)}")
     for number in range(version, len(MIGRATIONS)):
         # executescript would commit by itself, so the transaction is part of the script.
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;"
-        )
+        connection.executescript(f"BEGIN IMMEDIATE; {MIGRATIONS[number]} PRAGMA user_version = {number + 1}; COMMIT;")

@@ -16,6 +16,9 @@ from daemon.state.schema import migrate
 
 T = TypeVar("T")
 
+Connection = sqlite3.Connection
+"""What `Store.run` hands to the work; only `daemon.state` speaks SQL to it."""
+
 NAME = "ondeckd.db"
 _BACKUP = "ondeckd.db.backup"
 
@@ -51,7 +54,7 @@ class Store:
         finally:
             self._executor.shutdown(wait=True)
 
-    async def run(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    async def run(self, work: Callable[[Connection], T]) -> T:
         """Run `work` in one transaction: committed durably when it returns, rolled back when it raises.
 
         The transaction is carried out whole even if the caller is cancelled meanwhile.
@@ -65,7 +68,7 @@ class Store:
     async def _submit(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._executor, work)
 
-    def _transact(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _transact(self, work: Callable[[Connection], T]) -> T:
         connection = self._open_connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -137,7 +140,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA cache_size = -4000")
         (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if verdict != "ok":
-            raise sqlite3.DatabaseError(f"malformed: {verdict}")
+            raise sqlite3.DatabaseError(f"malformed: {verdict}")  # noqa: TRY301 - the connection must be closed
         migrate(connection)
     except BaseException:
         connection.close()

@@ -87,9 +87,7 @@ def _insert(connection: sqlite3.Connection, new: NewTask, now: float) -> int:
     return cursor.lastrowid
 
 
-def claim(
-    connection: sqlite3.Connection, kind: TaskKind, now: float, *, held: Collection[str] = ()
-) -> Task | None:
+def claim(connection: sqlite3.Connection, kind: TaskKind, now: float, *, held: Collection[str] = ()) -> Task | None:
     """Take the first waiting task of a kind, leaving out mappings that are held. A file that is busy waits."""
     sql = (
         f"SELECT {TASK} FROM tasks AS t WHERE state = 'queued' AND kind = ? AND not_before <= ? "
@@ -130,9 +128,7 @@ def finish(
     )
 
 
-def put_back(
-    connection: sqlite3.Connection, task_id: int, *, not_before: float, error: str, spent: bool
-) -> None:
+def put_back(connection: sqlite3.Connection, task_id: int, *, not_before: float, error: str, spent: bool) -> None:
     """Return a running task to the queue; `spent` says whether the attempt counts.
 
     If another task for the same file waits meanwhile, that one stands and this one ends as cancelled.

@@ -27,11 +27,7 @@ def anchor_holds(mapping: MappingSettings) -> bool:
 def demand_anchor(mapping: MappingSettings) -> None:
     """Raise AnchorMissing unless the array is mounted."""
     if not anchor_holds(mapping):
-        what = (
-            f"{mapping.anchor} is missing below {mapping.array}"
-            if mapping.anchor
-            else f"{mapping.array} is empty"
-        )
+        what = f"{mapping.anchor} is missing below {mapping.array}" if mapping.anchor else f"{mapping.array} is empty"
         raise AnchorMissing(f"{mapping.name}: {what}; is the array mounted?")
 
 

@@ -86,9 +86,7 @@ class Arrival:
             os.fsync(target)
             found = os.fstat(target)
         if found.st_size != self.identity.size:
-            raise VerifyFailed(
-                f"{self.file.cache_path}: {found.st_size} bytes instead of {self.identity.size}"
-            )
+            raise VerifyFailed(f"{self.file.cache_path}: {found.st_size} bytes instead of {self.identity.size}")
         if found.st_mtime_ns != self.identity.mtime_ns:
             raise Skipped(f"{self._mapping.cache} cannot hold the exact time of {self.file.array_path}")
         return lost
@@ -170,9 +168,7 @@ class Arrival:
         with translated(str(path), gone=TierUnavailable):
             found = path.stat()
         if (found.st_size, found.st_mtime_ns) != (self.identity.size, self.identity.mtime_ns):
-            raise TierUnavailable(
-                f"{path} is another file than {self.file.array_path}: the union is not right"
-            )
+            raise TierUnavailable(f"{path} is another file than {self.file.array_path}: the union is not right")
 
     def _open_temporary(self) -> int:
         cache, name = self._mapping.cache, tree.temporary_name("part")

@@ -180,9 +180,7 @@ class Family:
         name = self._mapping.name
         if lost and name not in self._means.lossy:
             self._means.lossy.add(name)
-            log.warning(
-                "attributes_lost", mapping=name, path=self._mapping.cache, why=", ".join(sorted(lost))
-            )
+            log.warning("attributes_lost", mapping=name, path=self._mapping.cache, why=", ".join(sorted(lost)))
 
     def _touched(self, operation: str) -> None:
         self._means.touch(operation, "cache_in")

@@ -24,9 +24,7 @@ def sweep(mapping: MappingSettings) -> list[str]:
         own = Path(above) == Path(mapping.cache, OWN_FOLDER)
         ours = (tree.TEMPORARY if own else tree.BESIDE).fullmatch
         removed += [path for name in filter(ours, files) if _removed(path := Path(above, name))]
-        removed += [
-            path for name in filter(ours, folders) if _removed(path := Path(above, name), folder=True)
-        ]
+        removed += [path for name in filter(ours, folders) if _removed(path := Path(above, name), folder=True)]
     return [str(path) for path in removed]
 
 

@@ -52,9 +52,7 @@ class Placement:
             touch=on_touch,
         )
 
-    def configure(
-        self, mappings: Mappings, transfer: TransferSettings, *, keep_free: Callable[[int], int]
-    ) -> None:
+    def configure(self, mappings: Mappings, transfer: TransferSettings, *, keep_free: Callable[[int], int]) -> None:
         """Take new settings for everything that begins from now on."""
         self._means = replace(
             self._means, mappings=mappings, transfer=transfer, pace=_pace(transfer), keep_free=keep_free
@@ -82,9 +80,7 @@ class Placement:
         recorded = known.get(file.array_path)
         if recorded and await self.stands(recorded):
             return [recorded, *(entry for entry in known.values() if entry.parent == file.array_path)]
-        family = Family(
-            self._means, file, known=known, used=used, progress=progress, busy=busy, publishing=publishing
-        )
+        family = Family(self._means, file, known=known, used=used, progress=progress, busy=busy, publishing=publishing)
         return await family.bring()
 
     async def evict(self, entry: Entry) -> None:

@@ -28,9 +28,7 @@ _LANGUAGES = (
     "portuguese|romanian|russian|serbian|slovak|slovenian|spanish|swedish|thai|turkish|ukrainian|vietnamese"
 )
 _FLAGS = "forced|foreign|sdh|cc|hi|default|full|signs|songs|commentary|lyrics|external"
-_TOKENS = re.compile(
-    rf"(\.([a-z]{{2,3}}([-_][a-z0-9]{{2,8}})*|{_LANGUAGES}|{_FLAGS}|[0-9]{{1,2}}))*", re.IGNORECASE
-)
+_TOKENS = re.compile(rf"(\.([a-z]{{2,3}}([-_][a-z0-9]{{2,8}})*|{_LANGUAGES}|{_FLAGS}|[0-9]{{1,2}}))*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +54,7 @@ def find(root: str, video: tuple[str, ...], kinds: Kinds) -> list[tuple[str, ...
     return sorted(found)
 
 
-def _in_subtitle_folder(
-    root: str, above: tuple[str, ...], video: str, videos: list[str]
-) -> list[tuple[str, ...]]:
+def _in_subtitle_folder(root: str, above: tuple[str, ...], video: str, videos: list[str]) -> list[tuple[str, ...]]:
     listing = _list(root, above)
     alone = all(file == video or _is_sample(file) for file in videos)
     found = [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
 from aiohttp.typedefs import Handler
 
 from daemon.errors import (
@@ -37,6 +40,12 @@ _STATUS: tuple[tuple[type[OndeckdError], int], ...] = (
 
 _JSON = "application/json"
 
+_PATIENCE = 30.0
+"""Seconds that a request's body may take to arrive."""
+
+BROKEN_BODY = (ValueError, LookupError, AssertionError, HttpProcessingError, web.RequestPayloadError)
+"""What aiohttp raises for a body that is not what its headers say."""
+
 _CODES = {413: "too_large", 500: "internal"}
 
 _MESSAGES = {
@@ -50,6 +59,13 @@ _MESSAGES = {
 def answer(data: object, status: int = 200) -> web.Response:
     """Return `data` as JSON; names that are not valid Unicode survive as escapes."""
     return web.Response(text=json.dumps(data), status=status, content_type=_JSON)
+
+
+class OwnPage(web.Response):
+    """A page of ours for a person, whatever its status."""
+
+    def __init__(self, body: bytes, status: int = 200, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(body=body, status=status, headers=headers, content_type="text/html", charset="utf-8")
 
 
 class Refusal(web.HTTPException):
@@ -69,6 +85,18 @@ class Refusal(web.HTTPException):
         self.set_status(status)
 
 
+@asynccontextmanager
+async def arriving() -> AsyncIterator[None]:
+    """Read a request's body within this context: what is too slow or malformed becomes a refusal."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            yield
+    except TimeoutError as error:
+        raise Refusal(408, "too_slow", "The request did not arrive in time.") from error
+    except BROKEN_BODY as error:
+        raise Refusal(400, "bad_body", "The body of the request is not well-formed.") from error
+
+
 @web.middleware
 async def foreseen_errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     """Turn the daemon's own errors into answers."""
@@ -84,9 +112,8 @@ async def foreseen_errors(request: web.Request, handler: Handler) -> web.StreamR
 
 def make_uniform(response: web.StreamResponse) -> None:
     """Give an error that aiohttp itself made (no route, wrong method, a fault) the common form."""
-    if response.status < HTTPStatus.BAD_REQUEST or response.content_type == _JSON:
-        return
-    if isinstance(response, web.Response):
+    is_own = response.content_type == _JSON or isinstance(response, OwnPage)
+    if response.status >= HTTPStatus.BAD_REQUEST and not is_own and isinstance(response, web.Response):
         phrase = HTTPStatus(response.status).phrase
         code = _CODES.get(response.status, phrase.lower().replace(" ", "_"))
         body = _error(code, _MESSAGES.get(response.status, phrase), None).encode()

@@ -9,7 +9,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from daemon.web.answers import Refusal, answer
+from daemon.web.answers import Refusal, answer, arriving
 from daemon.web.context import WebContext
 from daemon.web.openapi import document
 from daemon.web.service import SORT_KEYS, Listing, Query
@@ -120,8 +120,10 @@ def _bad_query(faults: dict[str, str]) -> Refusal:
 
 async def _target(request: web.Request) -> str:
     """Return the target that the request's body names."""
+    async with arriving():
+        raw = await request.read()
     try:
-        body = json.loads(await request.read())
+        body = json.loads(raw)
     except (ValueError, RecursionError) as error:
         raise Refusal(400, "bad_body", 'The body must be JSON: {"target": "…"}.') from error
     if not isinstance(body, dict) or body.keys() != {"target"}:

@@ -29,8 +29,7 @@ def length(seconds: float) -> str:
 def wishes(demands: list[dict[str, str]]) -> str:
     """Return who wants a file and why: ``on deck for Ann, pinned``."""
     found = dict.fromkeys(
-        f"{demand.get('kind', '')}".replace("_", " ")
-        + (f" for {demand['user']}" if demand.get("user") else "")
+        f"{demand.get('kind', '')}".replace("_", " ") + (f" for {demand['user']}" if demand.get("user") else "")
         for demand in demands
     )
     return ", ".join(found)

@@ -34,9 +34,7 @@ class Health:
         """List the checks; strangers see names only, for the texts hold paths."""
         checks = self._service.readiness()
         known = self._gate.allows(request)
-        rows = [
-            {"name": check.name, "ok": check.ok} | ({"text": check.text} if known else {}) for check in checks
-        ]
+        rows = [{"name": check.name, "ok": check.ok} | ({"text": check.text} if known else {}) for check in checks]
         return answer(rows, status=200 if all(check.ok for check in checks) else 503)
 
     async def metrics(self, _request: web.Request) -> web.Response:

@@ -6,6 +6,7 @@ import math
 
 from aiohttp import web
 
+from daemon.web.answers import OwnPage, arriving
 from daemon.web.auth import SESSION_SECONDS, Guard, Sessions
 from daemon.web.markup import Html, document, tag
 from daemon.web.security import COOKIE, Gate
@@ -43,7 +44,8 @@ class Login:
         if wait:
             again = str(math.ceil(wait))
             return _page(f"Too many attempts. Try again in {again} seconds.", 429, {"Retry-After": again})
-        password = (await request.post()).get("password", "")
+        async with arriving():
+            password = (await request.post()).get("password", "")
         if not isinstance(password, str) or not await self._guard.check(address, password, password_hash):
             return _page("That is not the password.", 401)
         response = web.Response(status=303, headers={"Location": "/"})
@@ -86,4 +88,4 @@ def _page(fault: str = "", status: int = 200, headers: dict[str, str] | None = N
         class_="card login",
     )
     body = document("ondeckd: log in", tag("main", form))
-    return web.Response(body=body, status=status, content_type="text/html", charset="utf-8", headers=headers)
+    return OwnPage(body, status, headers)

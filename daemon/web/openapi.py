@@ -53,9 +53,7 @@ def _webhook() -> _Json:
     operation = _open(
         "Plex's webhook, at most 5 MiB.",
         {
-            "200": _json(
-                {"type": "object", "properties": {"recorded": {"type": "boolean"}}}, "Recorded or ignored."
-            ),
+            "200": _json({"type": "object", "properties": {"recorded": {"type": "boolean"}}}, "Recorded or ignored."),
             **{status: _error() for status in ("400", "401", "408", "413")},
         },
     )
@@ -129,8 +127,7 @@ def _asking() -> _Json:
         "refresh": "Read Plex again and plan anew.",
     }
     return {
-        f"/api/v1/{name}": {"post": _operation(text, accepted | faults) | target}
-        for name, text in on_target.items()
+        f"/api/v1/{name}": {"post": _operation(text, accepted | faults) | target} for name, text in on_target.items()
     } | {f"/api/v1/{name}": {"post": _operation(text, accepted)} for name, text in plain.items()}
 
 
@@ -142,9 +139,7 @@ def _people() -> _Json:
         "/": {"get": _operation("The page.", page | away)},
         "/login": {
             "get": _open("The form for the password.", page | away),
-            "post": _open(
-                "Begins a session.", away | {"401": _content("text/html"), "429": _content("text/html")}
-            ),
+            "post": _open("Begins a session.", away | {"401": _content("text/html"), "429": _content("text/html")}),
         },
         "/logout": {"post": _operation("Ends the session.", away)},
         "/static/{name}": {

@@ -8,6 +8,7 @@ from typing import Any
 from aiohttp import web
 
 from daemon.web import figures
+from daemon.web.answers import OwnPage
 from daemon.web.context import WebContext
 from daemon.web.markup import Html, document, join, tag
 from daemon.web.security import Gate
@@ -43,9 +44,7 @@ class Page:
             "main",
             _summary(status, len(sessions.items)),
             _problems(status),
-            _section(
-                "Playing now", _SESSION_HEADS, [_session(row) for row in sessions.items], sessions.total
-            ),
+            _section("Playing now", _SESSION_HEADS, [_session(row) for row in sessions.items], sessions.total),
             _section("Tasks", _TASK_HEADS, [_task(row) for row in _foremost(tasks)], tasks.total),
             _section("On the cache", _FILE_HEADS, [_file(row) for row in files.items], files.total),
         )
@@ -55,7 +54,7 @@ class Page:
             main,
             script="/static/ondeckd.js",
         )
-        return web.Response(body=body, content_type="text/html", charset="utf-8")
+        return OwnPage(body)
 
 
 _SESSION_HEADS = ("What", "Who", "Where", "Read from", "At")
@@ -78,9 +77,7 @@ def _header(status: _Row, *, with_logout: bool) -> Html:
             type="button",
             data_post="/api/v1/resume" if paused else "/api/v1/pause",
         ),
-        tag("form", tag("button", "Log out", type="submit"), method="post", action="/logout")
-        if with_logout
-        else "",
+        tag("form", tag("button", "Log out", type="submit"), method="post", action="/logout") if with_logout else "",
     )
 
 
@@ -127,8 +124,7 @@ def _section(title: str, heads: tuple[str, ...], rows: list[tuple[str, ...]], to
     if not rows:
         return tag("section", heading, tag("p", "Nothing.", class_="note"))
     lines = (
-        tag("tr", *(tag("td", cell, data_label=head) for head, cell in zip(heads, row, strict=True)))
-        for row in rows
+        tag("tr", *(tag("td", cell, data_label=head) for head, cell in zip(heads, row, strict=True))) for row in rows
     )
     head = tag("tr", *(tag("th", head, scope="col") for head in heads))
     return tag("section", heading, tag("table", tag("thead", head), tag("tbody", *lines)))

@@ -89,9 +89,7 @@ class Gate:
         """Return the address of who asks; that of a trusted proxy's client, if one speaks for it."""
         address = request.remote or ""
         proxies = self._context.settings().web.trusted_proxies
-        forwarded = [
-            hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()
-        ]
+        forwarded = [hop.strip() for hop in request.headers.get("X-Forwarded-For", "").split(",") if hop.strip()]
         while forwarded and is_within(address, proxies):
             address = forwarded.pop()
         return address

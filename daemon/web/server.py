@@ -68,9 +68,7 @@ class WebServer:
             await web.TCPSite(self._runner, settings.host, settings.port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise OndeckdError(
-                f"web.listen: cannot listen on {settings.listen}: {error.strerror or error}"
-            ) from error
+            raise OndeckdError(f"web.listen: cannot listen on {settings.listen}: {error.strerror or error}") from error
         self.url = url_for(settings.host, self._runner.addresses[0][1])
         return self
 
@@ -127,8 +125,8 @@ def _logger() -> logging.Logger:
 
 
 class _NoRequests(logging.Filter):
-    """Leaves out what aiohttp says of requests that are not HTTP: it quotes them, secrets and all."""
+    """Leaves out what aiohttp says of senders that break off or speak no HTTP: it quotes their secrets."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         error = record.exc_info[1] if record.exc_info else None
-        return not isinstance(error, HttpProcessingError)
+        return not isinstance(error, HttpProcessingError | web.RequestPayloadError | ConnectionError)

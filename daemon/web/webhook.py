@@ -6,22 +6,18 @@ it arrives, and what is too large is refused from its header where it has one, e
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 from aiohttp import BodyPartReader, MultipartReader, StreamReader, web
 from aiohttp.http import HttpProcessingError
 
-from daemon.web.answers import Refusal, answer
+from daemon.web.answers import Refusal, answer, arriving
 from daemon.web.auth import same_secret
 from daemon.web.context import WebContext
 
 LIMIT = 5 << 20
 """The largest request in bytes."""
-
-_PATIENCE = 30.0
-"""Seconds that a sender may take."""
 
 _CHUNK = 64 << 10
 
@@ -39,11 +35,8 @@ class Webhook:
     async def plex(self, request: web.Request) -> web.Response:
         """Hand the payload to the daemon."""
         self._refuse_early(request)
-        try:
-            async with asyncio.timeout(_PATIENCE):
-                raw = await _payload(request)
-        except TimeoutError as error:
-            raise Refusal(408, "too_slow", "The request did not arrive in time.") from error
+        async with arriving():
+            raw = await _payload(request)
         return answer({"recorded": await self._context.service.webhook(_parse(raw))})
 
     def _refuse_early(self, request: web.Request) -> None:
@@ -68,9 +61,9 @@ async def _payload(request: web.Request) -> bytes:
         return await _collect(request.content)
     try:
         return await _from_parts(request)
-    except (ValueError, AssertionError, HttpProcessingError) as error:
+    except (ValueError, AssertionError, HttpProcessingError):
         _check_size(request.content)
-        raise Refusal(400, "bad_multipart", "The request is no well-formed multipart.") from error
+        raise
 
 
 async def _from_parts(request: web.Request) -> bytes:
@@ -78,7 +71,7 @@ async def _from_parts(request: web.Request) -> bytes:
     parts = MultipartReader(request.headers, request.content)
     while (part := await parts.next()) is not None:
         if not isinstance(part, BodyPartReader):
-            raise Refusal(400, "bad_multipart", "Parts within parts are not expected.")
+            raise Refusal(400, "bad_body", "Parts within parts are not expected.")
         wanted = found is None and part.name == "payload"
         body = await _collect(part, request.content, keep=wanted)
         if wanted:
@@ -94,9 +87,7 @@ async def _collect(
 ) -> bytes:
     """Read to the end of `source`, a part of `whole`, and return it if it is to be kept."""
     kept = bytearray()
-    while chunk := await (
-        source.read(_CHUNK) if isinstance(source, StreamReader) else source.read_chunk(_CHUNK)
-    ):
+    while chunk := await (source.read(_CHUNK) if isinstance(source, StreamReader) else source.read_chunk(_CHUNK)):
         if keep:
             kept += chunk
         _check_size(whole or source)

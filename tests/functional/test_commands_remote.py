@@ -17,9 +17,17 @@ from click.testing import CliRunner, Result
 
 from daemon.cli import cli
 from daemon.errors import PlexUnavailable, TargetBusy, TargetNotFound
-from daemon.web.auth import hash_password
 from daemon.web.service import Check
-from tests.support.web import API_KEY, MemoryService, Site, file_row, serving, session_row, task_row
+from tests.support.web import (
+    API_KEY,
+    MemoryService,
+    Site,
+    cheap_hash,
+    file_row,
+    serving,
+    session_row,
+    task_row,
+)
 
 pytestmark = pytest.mark.usefixtures("_no_environment")
 
@@ -100,9 +108,7 @@ async def test_an_empty_list_says_so(tmp_path: Path, name: str) -> None:
 
 async def test_a_list_can_be_cut_searched_and_sorted(tmp_path: Path) -> None:
     async with _daemon(tmp_path, _full()) as (site, config):
-        result = await _run(
-            config, "files", "--limit", "1", "--offset", "1", "-q", "mkv", "--sort", "-plex_path"
-        )
+        result = await _run(config, "files", "--limit", "1", "--offset", "1", "-q", "mkv", "--sort", "-plex_path")
         assert "a.mkv" in result.stdout
         assert "1 of 2" in result.stdout
         query = site.service.queries[-1]
@@ -159,9 +165,7 @@ async def test_the_daemon_is_told(tmp_path: Path, name: str) -> None:
         (PlexUnavailable("Plex is down"), 69),
     ],
 )
-async def test_what_the_daemon_refuses_ends_with_one_line(
-    tmp_path: Path, error: Exception, code: int
-) -> None:
+async def test_what_the_daemon_refuses_ends_with_one_line(tmp_path: Path, error: Exception, code: int) -> None:
     async with _daemon(tmp_path, MemoryService(error=error)) as (_, config):
         result = await _run(config, "evict", "11")
         assert (result.exit_code, result.stderr) == (code, f"ondeckd: {error}\n")
@@ -191,7 +195,7 @@ async def test_something_else_at_the_address_is_no_daemon(tmp_path: Path, answer
 
 
 async def test_where_a_password_is_set_the_commands_use_the_api_key(tmp_path: Path) -> None:
-    web = {"password_hash": hash_password("x"), "api_key": API_KEY}
+    web = {"password_hash": cheap_hash("x"), "api_key": API_KEY}
     async with _daemon(tmp_path, MemoryService(), **web) as (site, config):
         assert (await _run(config, "status")).exit_code == 0
         result = await _run(_config(tmp_path, site.url.removeprefix("http://")), "status")

@@ -84,9 +84,7 @@ async def test_autoplay_ends_one_episode_and_begins_the_next(order: str) -> None
         session = await plex.engine.play("Ben", first, offset=2690.0)
         await house.hears(f"started {first} by Ben")
         await plex.engine.play_next(session, order=order, same_key=order == "no stop")  # type: ignore[arg-type]  # parametrized
-        await house.hears(
-            f"stopped {first} by Ben", f"started {second} by Ben", f"watched {first} by Ben (playback)"
-        )
+        await house.hears(f"stopped {first} by Ben", f"started {second} by Ben", f"watched {first} by Ben (playback)")
         assert [play.rating_key for play in house.listener.plays()] == [second]
 
 
@@ -235,9 +233,7 @@ async def test_a_stop_is_told_after_a_start_that_takes_long() -> None:
         await landmark(house, plex.library.movies[1])
         stalled.cleared.set()
         await house.hears(f"stopped {key} by Ben")
-        told = [
-            event for event, _, _ in house.told if not hasattr(event, "play") or event.play.rating_key == key
-        ]
+        told = [event for event, _, _ in house.told if not hasattr(event, "play") or event.play.rating_key == key]
         assert [type(event) for event in told] == [PlaybackStarted, PlaybackStopped]
 
 

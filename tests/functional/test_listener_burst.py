@@ -55,11 +55,7 @@ async def test_in_a_burst_no_frame_that_matters_is_lost_and_memory_stays_flat() 
             plex.frames.send_raw(frame)
         before, _ = tracemalloc.get_traced_memory()
         await house.hears(
-            *(
-                f"{word} {keys[session]} by Ben"
-                for session in range(_SESSIONS)
-                for word in ("paused", "resumed")
-            ),
+            *(f"{word} {keys[session]} by Ben" for session in range(_SESSIONS) for word in ("paused", "resumed")),
             *(f"stopped {keys[session]} by Ben" for session in (1, 3, 5, 6)),
         )
         after, _ = tracemalloc.get_traced_memory()

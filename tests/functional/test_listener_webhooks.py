@@ -9,9 +9,7 @@ from tests.support.listener import household
 from tests.support.plex import small_library
 
 
-def payload(
-    plex: DemoServer, key: str, event: str = "media.play", user: str = "Ben", **more: Any
-) -> dict[str, Any]:
+def payload(plex: DemoServer, key: str, event: str = "media.play", user: str = "Ben", **more: Any) -> dict[str, Any]:
     person = plex.people[user]
     return {
         "event": event,
@@ -93,6 +91,4 @@ async def test_without_a_socket_webhooks_alone_tell_a_play() -> None:
             for event in ("media.play", "media.pause", "media.resume", "media.stop"):
                 assert house.listener.enqueue_webhook(payload(plex, movie, event))
             await house.hears(f"stopped {movie} by Ben")
-            assert house.lines == [
-                f"{word} {movie} by Ben" for word in ("started", "paused", "resumed", "stopped")
-            ]
+            assert house.lines == [f"{word} {movie} by Ben" for word in ("started", "paused", "resumed", "stopped")]

@@ -37,7 +37,7 @@ async def test_subtitles_travel_with_their_video_and_leave_with_it(tmp_path: Pat
         video.with_name(f"{video.stem}.en.srt").write_text("hello")
         await house.plex.engine.play(ANN, movie)
         copy = house.cache(movie)[0]
-        await house.until(lambda: copy.exists())
+        await house.until(copy.exists)
         await house.quiet()
         assert copy.with_name(f"{video.stem}.en.srt").read_text() == "hello"
 
@@ -85,9 +85,7 @@ async def test_a_watched_episode_stays_while_another_user_is_about_to_watch_it(t
     episodes = library.episodes(library.shows[0])
     clock = Clock(600.0)
     retention = {"after_watched": "5m", "after_stopped": "1d", "min_stay": "0"}
-    async with at_home(
-        tmp_path, library, clock=clock, retention=retention, playback={"next_episodes": 2}
-    ) as house:
+    async with at_home(tmp_path, library, clock=clock, retention=retention, playback={"next_episodes": 2}) as house:
         engine = house.plex.engine
         behind = await engine.play(list(house.plex.people)[1], episodes[0], client="phone")
         await house.until(lambda: house.is_cached(*episodes[:3]))

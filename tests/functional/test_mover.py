@@ -65,9 +65,7 @@ class Job:
         progress: Callable[[int], None] = lambda _: None,
     ) -> str:
         try:
-            return await in_slices(
-                Threads(executor), "TV", self.copy, pace=pace or Pace(0), progress=progress
-            )
+            return await in_slices(Threads(executor), "TV", self.copy, pace=pace or Pace(0), progress=progress)
         finally:
             self.files.close()
 
@@ -79,9 +77,7 @@ def slow() -> Pace:
 
 @pytest.mark.parametrize("size", [0, 1, 4095, 1 << 20, (1 << 20) + 1, 3_000_000])
 @pytest.mark.parametrize("checked", [False, True])
-async def test_every_byte_arrives(
-    tmp_path: Path, executor: ThreadPoolExecutor, size: int, checked: bool
-) -> None:
+async def test_every_byte_arrives(tmp_path: Path, executor: ThreadPoolExecutor, size: int, checked: bool) -> None:
     job = Job(tmp_path, CONTENT[:size], checked=checked)
 
     await job.run(executor)
@@ -156,9 +152,7 @@ async def test_the_checksum_is_that_of_the_bytes_and_of_what_the_disk_gives_back
     assert checksum == again == f"blake2b:{hashlib.blake2b(CONTENT).hexdigest()}"
 
 
-async def test_progress_grows_slice_by_slice_up_to_the_size(
-    tmp_path: Path, executor: ThreadPoolExecutor
-) -> None:
+async def test_progress_grows_slice_by_slice_up_to_the_size(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
     heard: list[int] = []
 
     await Job(tmp_path, CONTENT[:250_000]).run(executor, pace=slow(), progress=heard.append)
@@ -218,9 +212,7 @@ async def test_a_source_that_changes_under_the_copy_is_noticed(
         await job.run(executor, pace=slow(), progress=lambda _: change(job.source))
 
 
-async def test_a_source_that_is_deleted_under_the_copy_is_noticed(
-    tmp_path: Path, executor: ThreadPoolExecutor
-) -> None:
+async def test_a_source_that_is_deleted_under_the_copy_is_noticed(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
     job = Job(tmp_path, CONTENT[:250_000])
 
     with pytest.raises(SourceMissing, match="was deleted while it was copied"):
@@ -237,9 +229,7 @@ async def test_a_source_that_ends_early_is_no_endless_copy(tmp_path: Path) -> No
     job.files.close()
 
 
-async def test_room_that_others_take_meanwhile_ends_the_copy(
-    tmp_path: Path, executor: ThreadPoolExecutor
-) -> None:
+async def test_room_that_others_take_meanwhile_ends_the_copy(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
     job = Job(tmp_path, CONTENT[:250_000])
 
     def taken(_done: int) -> None:

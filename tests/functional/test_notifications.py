@@ -75,9 +75,7 @@ class Ears:
     async def heard(self, *, frames: int = 0, connections: int = 0, losses: int = 0) -> None:
         async with self._news:
             await self._news.wait_for(
-                lambda: (
-                    len(self.frames) >= frames and self.connections >= connections and self.losses >= losses
-                )
+                lambda: len(self.frames) >= frames and self.connections >= connections and self.losses >= losses
             )
 
 

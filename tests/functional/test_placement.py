@@ -78,9 +78,7 @@ async def test_bytes_and_names_are_on_the_disk_before_what_relies_on_them(
 
     file = tiers.film("Show/e1.mkv")
     monkeypatch.setattr(os, "fsync", noted("fsync", os.fsync, named))
-    monkeypatch.setattr(
-        linux, "rename_new", noted("rename", linux.rename_new, lambda old, new: f"{old} {new}")
-    )
+    monkeypatch.setattr(linux, "rename_new", noted("rename", linux.rename_new, lambda old, new: f"{old} {new}"))
     monkeypatch.setattr(os, "unlink", noted("unlink", os.unlink, str))
 
     [entry] = await tiers.cache_in(file)
@@ -154,19 +152,19 @@ async def test_the_owner_of_files_and_folders_comes_along(tiers: Tiers) -> None:
     assert (tiers.cache / "Show").stat().st_uid == 0
 
 
-def acl(*, for_user: int, group: int) -> bytes:
-    """Return a POSIX ACL as the kernel stores it: owner rw, one user r, group, mask rwx, others nothing."""
-    entries = [(1, 6, -1), (2, 4, for_user), (4, group, -1), (16, 7, -1), (32, 0, -1)]
+def acl(*, owner: int, for_user: int, group: int) -> bytes:
+    """Return a POSIX ACL as the kernel stores it: owner, one user r, group, mask rwx, others nothing."""
+    entries = [(1, owner, -1), (2, 4, for_user), (4, group, -1), (16, 7, -1), (32, 0, -1)]
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHi", *entry) for entry in entries)
 
 
 async def test_an_acl_comes_along_and_one_that_the_original_lacks_does_not(tiers: Tiers) -> None:
     file = tiers.film()
     try:
-        os.setxattr(tiers.array / E1, "system.posix_acl_access", acl(for_user=1234, group=4))
+        os.setxattr(tiers.array / E1, "system.posix_acl_access", acl(owner=6, for_user=1234, group=4))
     except OSError:
         pytest.skip("the temporary folder's file system has no ACLs")
-    os.setxattr(tiers.cache, "system.posix_acl_default", acl(for_user=4321, group=7))
+    os.setxattr(tiers.cache, "system.posix_acl_default", acl(owner=7, for_user=4321, group=7))
     original = os.getxattr(tiers.array / E1, "system.posix_acl_access")
 
     await tiers.cache_in(file)
@@ -176,9 +174,7 @@ async def test_an_acl_comes_along_and_one_that_the_original_lacks_does_not(tiers
     assert not any("acl" in name for name in os.listxattr(tiers.cache / "Show"))
 
 
-async def test_attributes_that_cannot_be_kept_are_said_once(
-    tiers: Tiers, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_attributes_that_cannot_be_kept_are_said_once(tiers: Tiers, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
@@ -529,9 +525,7 @@ async def test_an_unmounted_cache_does_not_look_like_an_empty_one(tiers: Tiers) 
     assert tiers.cached() == {}
 
 
-async def test_an_array_that_shows_the_cache_proves_nothing(
-    tmp_path: Path, executor: ThreadPoolExecutor
-) -> None:
+async def test_an_array_that_shows_the_cache_proves_nothing(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
     tiers = Tiers(tmp_path, executor)
     [entry] = await tiers.cache_in(tiers.film())
     tiers.array.rename(tiers.array.with_name("disks"))
@@ -679,9 +673,7 @@ async def test_the_union_must_show_the_original_before_a_copy_is_made(
     assert ("read", "cache_in") not in tiers.touches
 
 
-async def test_a_copy_that_the_union_does_not_show_is_taken_back(
-    tmp_path: Path, executor: ThreadPoolExecutor
-) -> None:
+async def test_a_copy_that_the_union_does_not_show_is_taken_back(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
     tiers = Tiers(tmp_path, executor, union=f"{tmp_path}/union")
     file = tiers.film()
     shutil.copytree(tiers.array, tmp_path / "union")
@@ -719,9 +711,7 @@ def a_folder(tiers: Tiers) -> None:
 
 
 @pytest.mark.parametrize("change", [missing, replaced, retimed, linked, a_folder])
-async def test_a_copy_whose_original_is_not_proven_stays(
-    tiers: Tiers, change: Callable[[Tiers], None]
-) -> None:
+async def test_a_copy_whose_original_is_not_proven_stays(tiers: Tiers, change: Callable[[Tiers], None]) -> None:
     [entry] = await tiers.cache_in(tiers.film())
     change(tiers)
 

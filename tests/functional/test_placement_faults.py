@@ -44,9 +44,7 @@ def executor() -> Iterator[ThreadPoolExecutor]:
 
 
 @as_root
-async def test_a_read_only_cache_is_unavailable_and_recovers(
-    tmp_path: Path, executor: ThreadPoolExecutor
-) -> None:
+async def test_a_read_only_cache_is_unavailable_and_recovers(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
     tiers = Tiers(tmp_path, executor)
     file = tiers.film(E1)
 

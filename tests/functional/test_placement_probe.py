@@ -77,9 +77,7 @@ def test_our_own_folder_does_not_make_an_array_look_mounted(root: Path) -> None:
 
 
 def test_an_anchor_is_looked_for(root: Path) -> None:
-    assert (
-        check(root, anchor="mounted")["anchor mounted is missing below /array; is the array mounted?"] == BAD
-    )
+    assert check(root, anchor="mounted")["anchor mounted is missing below /array; is the array mounted?"] == BAD
 
     (root / "array/mounted").touch()
     assert check(root, anchor="mounted")["anchor mounted is there"] == GOOD

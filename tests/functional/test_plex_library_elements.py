@@ -99,9 +99,7 @@ def test_a_session_is_read_as_far_as_it_goes(element: str, expected: dict[str, A
 
 
 def test_sessions_without_a_key_or_with_one_that_is_taken_are_left_out() -> None:
-    container = fromstring(
-        f'<MediaContainer><Video/><Video sessionKey="a1"/>{session()}{session()}</MediaContainer>'
-    )
+    container = fromstring(f'<MediaContainer><Video/><Video sessionKey="a1"/>{session()}{session()}</MediaContainer>')
     assert len(elements.sessions(container)) == 1
 
 

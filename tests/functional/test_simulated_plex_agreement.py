@@ -39,9 +39,7 @@ async def own(plex: DemoServer, key: str, who: str = "Ben") -> dict[str, Any]:
     return {name: item[name] for name in ("viewCount", "viewOffset") if name in item}
 
 
-async def test_a_play_shows_on_the_socket_in_the_sessions_and_by_webhook(
-    plex: DemoServer, box: Mailbox
-) -> None:
+async def test_a_play_shows_on_the_socket_in_the_sessions_and_by_webhook(plex: DemoServer, box: Mailbox) -> None:
     key = plex.library.episodes(plex.library.shows[0])[0]
     async with listening(plex) as ear:
         session = await plex.engine.play("Ben", key, client="living-room")

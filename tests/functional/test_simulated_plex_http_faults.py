@@ -74,9 +74,7 @@ async def test_headers_and_bodies_are_sent_as_given(plex: DemoServer, client: ai
     assert await get(client) == (302, "")
 
 
-async def test_maintenance_speaks_both_dialects_on_every_path(
-    plex: DemoServer, client: aiohttp.ClientSession
-) -> None:
+async def test_maintenance_speaks_both_dialects_on_every_path(plex: DemoServer, client: aiohttp.ClientSession) -> None:
     plex.faults.http(status=503)
     status, text = await get(client, "/identity")
     assert status == 503
@@ -85,9 +83,7 @@ async def test_maintenance_speaks_both_dialects_on_every_path(
     assert (status, json.loads(text)["code"]) == (503, 503)
 
 
-async def test_answers_can_be_cut_or_hold_what_xml_forbids(
-    plex: DemoServer, client: aiohttp.ClientSession
-) -> None:
+async def test_answers_can_be_cut_or_hold_what_xml_forbids(plex: DemoServer, client: aiohttp.ClientSession) -> None:
     plex.faults.http(mangle=truncated, times=1)
     plex.faults.http(mangle=with_bad_character, times=1)
     for _ in range(2):
@@ -147,9 +143,7 @@ async def test_connections_can_be_refused_and_come_back_on_the_same_port(
     assert (await get(client))[0] == 200
 
 
-async def test_another_server_can_stand_at_the_address(
-    plex: DemoServer, client: aiohttp.ClientSession
-) -> None:
+async def test_another_server_can_stand_at_the_address(plex: DemoServer, client: aiohttp.ClientSession) -> None:
     plex.identity.machine_identifier = "somebody-else"
     for path in ("/", "/identity"):
         assert 'machineIdentifier="somebody-else"' in (await get(client, path))[1]

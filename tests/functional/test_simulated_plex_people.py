@@ -56,9 +56,7 @@ async def test_the_history_can_be_narrowed_and_survives_its_items(plex: DemoServ
     assert rows == [second]
     rows = await ask(plex, lambda server: [str(row.ratingKey) for row in server.history(accountID=1)], "Ben")
     assert rows == [second], "a guest sees its own history, whatever it asks for"
-    rows = await ask(
-        plex, lambda server: [str(row.ratingKey) for row in server.history(ratingKey=int(first))]
-    )
+    rows = await ask(plex, lambda server: [str(row.ratingKey) for row in server.history(ratingKey=int(first))])
     assert rows == [first]
     await plex.librarian.delete(first)
     left = await ask(plex, lambda server: [row.ratingKey for row in server.history()])
@@ -92,9 +90,7 @@ async def test_a_play_queue_names_what_comes_next(plex: DemoServer) -> None:
 
 
 async def test_accounts_and_scans_are_the_owners_alone(plex: DemoServer) -> None:
-    names = await ask(
-        plex, lambda server: [(account.id, account.name) for account in server.systemAccounts()]
-    )
+    names = await ask(plex, lambda server: [(account.id, account.name) for account in server.systemAccounts()])
     assert names[:2] == [(0, ""), (1, "Ann")]
     for forbidden in ("sessions", "systemAccounts"):
         with pytest.raises(BadRequest, match="403"):

@@ -107,9 +107,7 @@ async def test_anything_can_be_sent_raw(plex: DemoServer, raw: str | bytes) -> N
 
 
 @pytest.mark.parametrize("pace", [Pace(fragments=3), Pace(pause=0.5), Pace(fragments=4, pause=0.5)])
-async def test_slow_and_fragmented_frames_arrive_whole_with_pings_between(
-    plex: DemoServer, pace: Pace
-) -> None:
+async def test_slow_and_fragmented_frames_arrive_whole_with_pings_between(plex: DemoServer, pace: Pace) -> None:
     plex.faults.frames(pace=pace)
     async with listening(plex) as ear:
         session = await plex.engine.play("Ann", plex.library.movies[0])
@@ -190,9 +188,7 @@ async def test_a_burst_arrives_complete_and_in_order(plex: DemoServer) -> None:
     async with listening(plex) as ear:
         for number in range(1000):
             plex.frames.send_raw(str(number))
-        assert [await ear.socket.receive_str() for _ in range(1000)] == [
-            str(number) for number in range(1000)
-        ]
+        assert [await ear.socket.receive_str() for _ in range(1000)] == [str(number) for number in range(1000)]
 
 
 async def test_one_frame_can_hold_a_thousand_entries(plex: DemoServer) -> None:

@@ -40,7 +40,8 @@ async def test_a_damaged_database_is_kept_aside_and_the_backup_takes_its_place(t
 
 async def test_a_page_overwritten_in_the_middle_counts_as_damage(tmp_path: Path) -> None:
     async with Store(tmp_path) as store:
-        await store.run(lambda c: [demands.put_meta(c, f"k{n}", "v" * 500) for n in range(200)])
+        for number in range(200):
+            await store.run(lambda c, number=number: demands.put_meta(c, f"k{number}", "v" * 500))  # type: ignore[misc]  # a default argument in a lambda
     with (tmp_path / NAME).open("r+b") as handle:
         handle.seek(8 * 4096)
         handle.write(b"\xff" * 4096 * 20)

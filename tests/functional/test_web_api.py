@@ -19,7 +19,17 @@ from daemon.web.events import Events
 from daemon.web.openapi import document
 from daemon.web.server import build_app
 from daemon.web.service import Check, Query
-from tests.support.web import MemoryService, Site, demand_row, file_row, serving, session_row, task_row
+from tests.support.web import (
+    API_KEY,
+    SECRET,
+    MemoryService,
+    Site,
+    demand_row,
+    file_row,
+    serving,
+    session_row,
+    task_row,
+)
 
 LISTS = ("files", "tasks", "sessions", "demands")
 
@@ -168,6 +178,26 @@ async def test_a_large_body_is_refused() -> None:
     async with serving() as site:
         status, body = await _post(site, "/api/v1/cache", b"x" * 100_000)
         assert (status, body["error"]["code"]) == (413, "too_large")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/cache", "/login", f"/webhook/plex?secret={SECRET}"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Content-Encoding": "gzip", "Content-Type": "application/x-www-form-urlencoded"},
+        {"Content-Encoding": "gzip", "Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "multipart/form-data"},
+        {"Content-Type": "multipart/form-data; boundary=x"},
+        {"Content-Type": "application/x-www-form-urlencoded; charset=nope"},
+    ],
+)
+async def test_a_body_that_is_not_what_it_says_is_a_bad_request(path: str, headers: dict[str, str]) -> None:
+    async with (
+        serving(password_hash="scrypt:14:8:1:x:y", api_key=API_KEY) as site,
+        site.http.post(path, data=b"garbage", headers=headers | {"X-Api-Key": API_KEY}) as response,
+    ):
+        assert response.status == 400
+        assert (await response.json())["error"]["code"] in {"bad_body", "bad_payload"}
 
 
 @pytest.mark.parametrize(

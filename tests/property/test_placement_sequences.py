@@ -69,9 +69,7 @@ class World:
                 raise asyncio.CancelledError
 
         file = self.tiers.file(name)
-        family = {
-            path: entry for path, entry in self.ledger.items() if file.array_path in (path, entry.parent)
-        }
+        family = {path: entry for path, entry in self.ledger.items() if file.array_path in (path, entry.parent)}
         try:
             entries = await self.tiers.cache_in(file, known=family, publishing=publishing)
         except (StorageError, asyncio.CancelledError):
@@ -105,9 +103,7 @@ async def live(world: World, story: list[tuple[str, str]]) -> None:
             for path in cache.keys() - now_cache.keys():
                 assert array.get(path) == cache[path], "only a copy of what the array has may go"
             for path, content in now_cache.items():
-                assert content in (cache.get(path), array.get(path)), (
-                    "only a copy of what the array has may come"
-                )
+                assert content in (cache.get(path), array.get(path)), "only a copy of what the array has may come"
             assert not any(".ondeckd" in path for path in now_cache)
         if action == "cancelled":
             assert now_cache.items() <= cache.items()

@@ -120,6 +120,4 @@ def test_a_plan_carried_out_asks_for_nothing_more(situation: Situation, rules: o
 
     second = plan(after, rules, NOW)  # type: ignore[arg-type]  # built by the strategy above
 
-    assert not {one.entry.file.array_path for one in second.evictions} & {
-        one.entry.file.array_path for one in arrived
-    }
+    assert not {one.entry.file.array_path for one in second.evictions} & {one.entry.file.array_path for one in arrived}

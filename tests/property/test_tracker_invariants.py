@@ -126,9 +126,7 @@ TestHousehold = Household.TestCase
 
 
 @given(
-    st.permutations(
-        [("playing", 0.0), ("playing", 10.0), ("paused", 15.0), ("playing", 15.0), ("stopped", 40.0)]
-    ),
+    st.permutations([("playing", 0.0), ("playing", 10.0), ("paused", 15.0), ("playing", 15.0), ("stopped", 40.0)]),
     st.lists(st.integers(0, 4), max_size=4),
 )
 @settings(max_examples=150, deadline=None)

@@ -35,9 +35,7 @@ def test_amounts_are_exact_and_survive_being_written_and_read(number: int, unit:
 
 
 @given(st.integers(1, 10_000), st.integers(0, 2**62))
-def test_a_share_never_exceeds_the_whole_and_survives_being_written_and_read(
-    hundredths: int, total: int
-) -> None:
+def test_a_share_never_exceeds_the_whole_and_survives_being_written_and_read(hundredths: int, total: int) -> None:
     size = Size.parse(f"{hundredths / 100}%")
 
     assert 0 <= size.of(total) <= total

@@ -90,8 +90,12 @@ class House:
         for plex_path, size in all_files(self.library):
             original = local_path(self.library, self.folder / "array", plex_path)
             copy = local_path(self.library, self.folder / "cache", plex_path)
-            found += [path for path in (original, copy) if path == original or copy.exists()
-                      if not (path.exists() and intact(self.library, plex_path, size, path))]
+            found += [
+                path
+                for path in (original, copy)
+                if path == original or copy.exists()
+                if not (path.exists() and intact(self.library, plex_path, size, path))
+            ]
         return found
 
     async def entries(self) -> list[Entry]:

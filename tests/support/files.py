@@ -62,9 +62,7 @@ class Tiers:
         self.touches.append((operation, reason))
         self.when_touched(operation, reason)
 
-    def film(
-        self, name: str = "Show/Season 1/e1.mkv", content: bytes = b"film", *, mtime_ns: int = LONG_AGO
-    ) -> File:
+    def film(self, name: str = "Show/Season 1/e1.mkv", content: bytes = b"film", *, mtime_ns: int = LONG_AGO) -> File:
         """Put a file on the array and return it."""
         path = self.array / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,9 +74,7 @@ class Tiers:
         return self.mappings.resolve(f"/data/tv/{name}")
 
     async def cache_in(self, file: File, **kwargs: Any) -> list[Entry]:
-        return await self.placement.cache_in(
-            file, lambda done, total: self.progress.append((done, total)), **kwargs
-        )
+        return await self.placement.cache_in(file, lambda done, total: self.progress.append((done, total)), **kwargs)
 
     def cached(self) -> dict[str, bytes]:
         """Return every file on the cache with its content, ours and temporary ones included."""
@@ -94,9 +90,7 @@ class Tiers:
 
 
 def _tree(root: Path) -> dict[str, bytes]:
-    return {
-        str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()
-    }
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
 @contextmanager

@@ -61,9 +61,7 @@ class Puppet:
                 self._plex.frames.send_raw(random.choice(_GARBAGE))
             elif kind == "start":
                 begun.append(
-                    (
-                        await engine.play(self._plex.people.owner, waiting.pop(), client=f"c{number}")
-                    ).session_key
+                    (await engine.play(self._plex.people.owner, waiting.pop(), client=f"c{number}")).session_key
                 )
             else:
                 await engine.report(known)
@@ -90,9 +88,7 @@ async def _serve(shape: dict[str, Any], speed: float) -> None:
         puppet = Puppet(plex)
         print(json.dumps({"url": plex.url, "token": plex.token}), flush=True)  # noqa: T201 - the protocol
         reader = asyncio.StreamReader()
-        await asyncio.get_running_loop().connect_read_pipe(
-            lambda: asyncio.StreamReaderProtocol(reader), sys.stdin
-        )
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
         while line := await reader.readline():
             method, arguments = json.loads(line)
             answer = await getattr(puppet, method)(**arguments)

@@ -25,9 +25,7 @@ class System:
 
     def ask(self, *command: str) -> subprocess.CompletedProcess[str]:
         """Run a command inside, whatever comes of it."""
-        return subprocess.run(
-            [*self._enter, *command], capture_output=True, text=True, check=False, timeout=PATIENCE
-        )
+        return subprocess.run([*self._enter, *command], capture_output=True, text=True, check=False, timeout=PATIENCE)
 
     def run(self, *command: str) -> str:
         """Run a command inside that must succeed, and return what it printed."""

@@ -47,9 +47,7 @@ def listed(
     duration: float = 1000.0,
     video: bool = True,
 ) -> SessionInfo:
-    return SessionInfo(
-        key, item, user, client, f"{client} player", PlayState(state), offset, duration, video=video
-    )
+    return SessionInfo(key, item, user, client, f"{client} player", PlayState(state), offset, duration, video=video)
 
 
 def hook(
@@ -91,9 +89,7 @@ class Watch:
     def identify(self, user: User = ALICE, duration: float = 1000.0) -> list[str]:
         said: list[str] = []
         for play in self.tracker.pending():
-            said += self._note(
-                self.tracker.identify(play.id, self.now, user=user, player="TV", duration=duration)
-            )
+            said += self._note(self.tracker.identify(play.id, self.now, user=user, player="TV", duration=duration))
         return said
 
     def history(self, row: Watched) -> list[str]:

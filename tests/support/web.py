@@ -8,12 +8,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession, ClientTimeout, CookieJar
 
 from daemon.config import Settings, build
 from daemon.errors import OndeckdError
 from daemon.feed import Feed
 from daemon.metrics import Metrics
+from daemon.web import auth
 from daemon.web.context import WebContext
 from daemon.web.server import WebServer
 from daemon.web.service import Check, Listing, Query
@@ -23,9 +25,7 @@ PASSWORD = "correct horse"
 API_KEY = "a-key-of-many-characters"
 
 
-def task_row(
-    task_id: int = 1, state: str = "queued", file: str = "/data/tv/a.mkv", **more: Any
-) -> dict[str, Any]:
+def task_row(task_id: int = 1, state: str = "queued", file: str = "/data/tv/a.mkv", **more: Any) -> dict[str, Any]:
     """Return a task as the daemon shows it."""
     return {
         "id": task_id,
@@ -222,6 +222,14 @@ class Site:
     def change(self, **web: Any) -> None:
         """Put other settings into force, as a reload does."""
         self.web |= web
+
+
+def cheap_hash(password: str) -> str:
+    """Return a hash that is checked in no time."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(auth, "_LOG_N", 4)
+        patch.setattr(auth, "_P", 1)
+        return auth.hash_password(password)
 
 
 def settings(**web: Any) -> Settings:

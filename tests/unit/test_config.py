@@ -76,9 +76,7 @@ def test_more_than_ten_mappings_from_the_environment_keep_their_order() -> None:
             env[f"ONDECKD_MAPPING__{number}__{key.upper()}"] = f"/{key}/{number}"
         env[f"ONDECKD_MAPPING__{number}__NAME"] = str(number)
 
-    assert [mapping.name for mapping in load(None, env).settings.mapping] == [
-        str(number) for number in range(12)
-    ]
+    assert [mapping.name for mapping in load(None, env).settings.mapping] == [str(number) for number in range(12)]
 
 
 def test_lists_from_the_environment_are_written_with_commas_or_as_json() -> None:
@@ -122,9 +120,7 @@ VALUES = {
     **dict.fromkeys(("plex.url", "plex.tv_url", "plex.clients_url", "plex.discover_url"), "http://other:1"),
     **dict.fromkeys(("plex.metadata_url", "plex.community_url", "arr.instance.*.url"), "http://other:1"),
     **dict.fromkeys(("plex.token", "web.api_key", "web.webhook_secret", "arr.instance.*.api_key"), "secret"),
-    **dict.fromkeys(
-        ("mapping.*.name", "arr.instance.*.name", "trending.client_id", "mapping.*.anchor"), "name"
-    ),
+    **dict.fromkeys(("mapping.*.name", "arr.instance.*.name", "trending.client_id", "mapping.*.anchor"), "name"),
     **dict.fromkeys(("mapping.*.plex", "mapping.*.link_target", "log.file", "state.directory"), "/somewhere"),
     **dict.fromkeys(("unraid.mover_exclude_file", "mapping.*.union"), "/elsewhere"),
     **dict.fromkeys(("plex.libraries", "users.exclude", "watchlist.rss", "notify.urls"), "a,b"),
@@ -215,9 +211,7 @@ def test_the_file_is_looked_for_in_the_agreed_order(tmp_path: Path, monkeypatch:
     assert find_config(None, {}) == Path("config.toml")
 
 
-def test_a_file_that_may_not_be_looked_at_is_not_passed_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_may_not_be_looked_at_is_not_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "config.toml").symlink_to("config.toml")
 
@@ -250,9 +244,7 @@ def test_the_daemon_needs_a_token_and_a_mapping() -> None:
 
 def test_only_what_cannot_change_while_running_needs_a_restart() -> None:
     old = build({"plex": {"url": "http://a"}})
-    new = build(
-        {"web": {"listen": "127.0.0.1:1"}, "playback": {"next_episodes": 1}, "state": {"directory": "/x"}}
-    )
+    new = build({"web": {"listen": "127.0.0.1:1"}, "playback": {"next_episodes": 1}, "state": {"directory": "/x"}})
 
     assert restart_needed(old, new) == ["plex.url", "web.listen", "state.directory"]
     assert restart_needed(new, new) == []

@@ -259,9 +259,7 @@ def test_a_file_that_cannot_be_read_is_a_fault(tmp_path: Path) -> None:
 
 
 def test_values_of_a_strange_shape_never_break_the_reader(tmp_path: Path) -> None:
-    text = (
-        'mapping = [1, "x"]\nusers = 5\nlog = []\nspace = 1979-05-27\n[plex]\nurl = nan\ntoken = 07:32:00\n'
-    )
+    text = 'mapping = [1, "x"]\nusers = 5\nlog = []\nspace = 1979-05-27\n[plex]\nurl = nan\ntoken = 07:32:00\n'
     env = {
         "ONDECKD_MAPPING__0__PLEX": "/x",
         "ONDECKD_LOG__LEVEL": "info",
@@ -276,6 +274,4 @@ def test_values_of_a_strange_shape_never_break_the_reader(tmp_path: Path) -> Non
 def test_a_mapping_without_a_name_in_the_environment_is_told_where_to_look() -> None:
     env = {f"ONDECKD_MAPPING__0__{key.upper()}": value for key, value in TV.items() if key != "name"}
 
-    assert faults(lambda: load(None, env)) == [
-        "environment: mapping.0.name: is missing; allowed: a short name"
-    ]
+    assert faults(lambda: load(None, env)) == ["environment: mapping.0.name: is missing; allowed: a short name"]

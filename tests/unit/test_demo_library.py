@@ -50,9 +50,7 @@ def test_paths_are_as_different_as_the_titles(library: Library) -> None:
     assert len(set(paths)) == len(paths)
 
 
-@pytest.mark.parametrize(
-    "sign", ["&", '"', "'", "[", "{", "#", "%", "$", "千", "🎬", "\u0301", "\u200b", "?"]
-)
+@pytest.mark.parametrize("sign", ["&", '"', "'", "[", "{", "#", "%", "$", "千", "🎬", "\u0301", "\u200b", "?"])
 def test_the_names_hold_what_breaks_careless_programs(library: Library, sign: str) -> None:
     assert any(sign in path for path, _ in video_files(library))
 

@@ -33,9 +33,7 @@ def test_a_begun_movie_is_on_deck_until_it_is_watched(library: Library, views: V
     assert views.fields("1", library[movie]) == {"viewCount": 1, "lastViewedAt": 20}
 
 
-def test_after_a_watched_episode_the_next_one_is_on_deck_across_seasons(
-    library: Library, views: Views
-) -> None:
+def test_after_a_watched_episode_the_next_one_is_on_deck_across_seasons(library: Library, views: Views) -> None:
     episodes = library.episodes(library.shows[0])
     views.watched("1", episodes[3], 10)
     assert keys(views.on_deck("1")) == [episodes[4]]

@@ -39,9 +39,7 @@ def one(**fields: Any) -> list[PlayingFrame]:
         pytest.param(wrap(ELEMENT, kind=" playing\n"), id="a type with spaces"),
         pytest.param(wrap(ELEMENT, key="_children"), id="children of very old servers"),
         pytest.param(json.dumps({"type": "playing", "_children": [ELEMENT]}), id="without the wrapper"),
-        pytest.param(
-            json.dumps({"PlaySessionStateNotification": ELEMENT}), id="the object of an event stream"
-        ),
+        pytest.param(json.dumps({"PlaySessionStateNotification": ELEMENT}), id="the object of an event stream"),
         pytest.param(wrap({**ELEMENT, "sessionKey": 12, "ratingKey": 345}), id="numbers instead of strings"),
         pytest.param(wrap({**ELEMENT, "viewOffset": "61500"}), id="a string instead of a number"),
         pytest.param(wrap({**ELEMENT, "ratingKey": ""}), id="the rating key only in the key"),

@@ -53,9 +53,7 @@ def test_a_confirmed_play_replaces_earlier_plays_but_not_those_on_other_screens(
     earlier = demand(DemandKind.NEXT_UP, "6", play="p0")
     elsewhere = demand(DemandKind.NEXT_UP, "7", play="p9")
     other_kind = demand(DemandKind.ON_DECK, "8")
-    changes = playback.confirmed(
-        PlaybackConfirmed(play(ITEM), NOW), [mine, earlier, elsewhere, other_kind], ["p9"]
-    )
+    changes = playback.confirmed(PlaybackConfirmed(play(ITEM), NOW), [mine, earlier, elsewhere, other_kind], ["p9"])
 
     assert changes.drop_demands == (earlier,)
     assert changes.drop_retentions == ((ITEM.rating_key, ALICE.id),)

@@ -210,8 +210,6 @@ def test_the_project_points_at_nothing_outside_itself() -> None:
 
 def test_the_project_does_not_know_where_it_was_written() -> None:
     here = re.compile(rf"{re.escape(str(CHECKOUT))}(?![\w-])")
-    found = [
-        name(path) for path in tracked() if here.search(path.read_text(encoding="utf-8", errors="replace"))
-    ]
+    found = [name(path) for path in tracked() if here.search(path.read_text(encoding="utf-8", errors="replace"))]
 
     assert found == []

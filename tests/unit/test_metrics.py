@@ -30,9 +30,7 @@ def _samples(metrics: Metrics) -> dict[str, float]:
 
 
 def test_all_names_of_the_contract_are_there_and_no_others() -> None:
-    types = [
-        line.split()[2] for line in Metrics("1.0").text().decode().splitlines() if line.startswith("# TYPE")
-    ]
+    types = [line.split()[2] for line in Metrics("1.0").text().decode().splitlines() if line.startswith("# TYPE")]
     assert sorted(types) == sorted(_CONTRACT)
 
 

@@ -115,9 +115,7 @@ async def test_a_failed_file_rests_until_it_is_forgiven(store: Store) -> None:
     await store.run(lambda c: tasks.put(c, cache_in("a"), NOW))
     claimed = await store.run(lambda c: tasks.claim(c, IN, NOW))
     assert claimed is not None
-    await store.run(
-        lambda c: tasks.finish(c, claimed.id, TaskState.FAILED, NOW, error="no", again_after=NOW + 60)
-    )
+    await store.run(lambda c: tasks.finish(c, claimed.id, TaskState.FAILED, NOW, error="no", again_after=NOW + 60))
 
     assert await store.run(lambda c: tasks.failed_until(c, NOW)) == {"/mnt/user0/tv/a"}
     assert await store.run(lambda c: tasks.failed_until(c, NOW + 61)) == set()

@@ -97,7 +97,5 @@ def test_what_ondeckd_does_not_act_on_is_nothing(payload: object) -> None:
 
 
 def test_what_is_missing_is_unknown() -> None:
-    parsed = parse_webhook(
-        {"event": "media.scrobble", "Metadata": {"type": "movie", "key": "/library/metadata/5"}}
-    )
+    parsed = parse_webhook({"event": "media.scrobble", "Metadata": {"type": "movie", "key": "/library/metadata/5"}})
     assert parsed == WebhookEvent(Edge.SCROBBLE, "", User(UNKNOWN_USER, ""), "", "", "5")
