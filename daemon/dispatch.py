@@ -22,6 +22,7 @@ from daemon.model import (
     Event,
     Item,
     Plan,
+    Play,
     PlaybackChanged,
     PlaybackConfirmed,
     PlaybackStarted,

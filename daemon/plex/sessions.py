@@ -101,9 +101,7 @@ class Tracker:
         if not audible:
             return []  # a first buffering is no start: it may never come to one
         events = [] if one is None else self._close(one, now)
-        if self._past.is_left_alone(frame.rating_key):
-            self._past.leave_alone(frame.rating_key, now)
-        elif frame.rating_key:
+        if frame.rating_key and not self._past.is_left_alone(frame.rating_key):
             begun = self._open.begin(frame.session_key, frame.client, frame.rating_key, now)
             begun.report(frame.state, frame.view_offset, now)
         return events
@@ -200,7 +198,7 @@ class Tracker:
             events = self._close(one, now)
             one = None
         if one is None:
-            if not audible or self._past.is_ghost(session):
+            if not audible or self._past.is_left_alone(item) or self._past.is_ghost(session):
                 return events
             one = self._open.begin(key, client, item, now)
             one.report(session.state, session.view_offset, now)

@@ -205,8 +205,10 @@ async def test_a_play_that_ends_while_plex_cannot_say_what_played_is_not_told() 
         plex.faults.https.remove(fault)
         second = plex.library.movies[1]
         await landmark(house, second)
-        assert len(house.lines) <= 4
+        await plex.clock.sleep(60.0)
         assert not any(key in line.split() for line in house.lines)
+        assert house.listener._lanes is not None
+        assert len(house.listener._lanes._lanes) == 2
 
 
 async def test_one_play_that_plex_cannot_tell_holds_up_no_other() -> None:
@@ -291,6 +293,18 @@ async def test_while_plex_is_down_nothing_ends_and_nothing_is_known() -> None:
         await plex.engine.pause(session)
         await house.hears(f"paused {key} by Ben")
         assert f"stopped {key} by Ben" not in house.lines
+
+
+async def test_while_the_sessions_cannot_be_read_they_are_not_known() -> None:
+    async with server(speed=30.0) as plex, household(plex) as house:
+        await plex.frames.wait_for_listeners()
+        await house.marked()
+        before = house.listener.sessions_known
+        fault = plex.faults.http("/status/sessions$", status=500)
+        house.listener.reconcile_soon()
+        while fault.hits < 4:
+            await plex.clock.sleep(1.0)
+        assert (before, house.listener.sessions_known) == (True, False)
 
 
 async def test_a_client_that_vanishes_ends_when_plex_no_longer_lists_it() -> None:

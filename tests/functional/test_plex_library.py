@@ -251,6 +251,7 @@ async def test_each_hiccup_is_tried_again_and_each_long_one_is_unavailable(fault
         assert hiccup.hits == 3
         assert library.problem == str(caught.value)
         assert "\n" not in library.problem
+        assert "/identity" not in [request.path for request in plex.requests]  # the token goes nowhere else
 
 
 async def test_an_unknown_status_is_no_crash() -> None:

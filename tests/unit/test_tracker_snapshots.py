@@ -232,3 +232,30 @@ def test_one_session_listed_twice_keeps_the_rules() -> None:
     watch.snapshot(listed(3.0), listed(3.0), listed(9.0, item="101"))
     assert broken_rules(watch.events) == []
     assert len(watch.tracker.plays()) == 1
+
+
+def test_a_play_that_polling_has_just_seen_does_not_end_by_one_snapshot_without_it() -> None:
+    watch = Watch(connected=False)
+    for _ in range(20):
+        watch.after(60).snapshot(listed(0.0, "paused"))
+    assert watch.after(60).snapshot() == []
+    assert len(watch.tracker.plays()) == 1
+
+
+def test_a_slow_answer_that_lists_the_item_before_keeps_the_new_one() -> None:
+    watch = Watch()
+    watch.play()
+    asked_at = watch.after(40).now
+    watch.after(1).frame("playing", 0.0, item="101")
+    watch.identify()
+    assert watch.after(20).snapshot(listed(40.0, item="100"), asked_at=asked_at) == []
+    assert [play.rating_key for play in watch.tracker.plays()] == ["101"]
+
+
+def test_a_listed_item_that_is_left_alone_is_not_asked_about_again() -> None:
+    watch = Watch()
+    watch.frame("playing", 0.0, item="555")
+    watch.tracker.ignore(watch.tracker.pending()[0].id, watch.now)
+    assert watch.after(60).snapshot(listed(60.0, item="555")) == []
+    watch.tracker.reconsider()
+    assert watch.after(60).snapshot(listed(120.0, item="555")) == ["started 555 by alice"]
