@@ -67,8 +67,7 @@ class App:
                     executor,
                     directory,
                     await store.run(Remembered.read),
-                    dry_run=self._dry_run,
-                    stop=self.stop.set,
+                    self._dry_run,
                 )
             )
             stack.push_async_callback(self.core.library.close)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,12 +13,14 @@ from typing import Self
 import structlog
 
 from daemon import __version__
+from daemon.asking import Asker
 from daemon.clock import Clock
 from daemon.config import Loaded, Settings
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
 from daemon.health import Health
 from daemon.holds import Holds
+from daemon.jobs import Jobs
 from daemon.live import Live
 from daemon.logs import configure
 from daemon.metrics import Metrics
@@ -43,7 +45,7 @@ log = structlog.get_logger()
 
 _HISTORY_MARK = "history_since"
 _THREADS_PER_WORKER = 2
-_THREADS_PER_MAPPING = 2
+_THREADS_PER_MAPPING = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +66,7 @@ class Remembered:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What the rooms are built on. `stop` ends the daemon in order."""
+    """What the rooms are built on."""
 
     loaded: Loaded
     env: Mapping[str, str]
@@ -75,7 +77,6 @@ class Given:
     directory: Path
     remembered: Remembered
     dry_run: bool
-    stop: Callable[[], None]
 
 
 class Core:
@@ -91,15 +92,18 @@ class Core:
         self.feed = Feed()
         self.metrics = Metrics(__version__)
         self._progress = Progress(self.feed)
-        self._rooms = Rooms(self.live)
+        asker = Asker(given.executor)
+        self._rooms = Rooms(self.live, asker)
         self._rescheduled = asyncio.Event()
         self._secret = ""
         self._cached = (0, 0)
         self._counts: dict[str, int] = {}
         self.dispatcher = self._make_dispatcher()
-        self._holds = Holds(self.feed, self.dispatcher.tasks_added)
+        self._holds = Holds(self.live, self.store, given.clock, asker, self.dispatcher.tasks_added)
         self.placement = self._make_placement()
-        self.workers = self._make_workers()
+        self.jobs = self._make_jobs()
+        self.workers = Workers(self.store, self.live, given.clock, self.dispatcher, self.jobs, self._holds)
+        self.workers.paused = given.remembered.paused
         self.library = self._make_library()
         self.listener = self._make_listener()
         self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
@@ -117,10 +121,10 @@ class Core:
             self.feed,
             self.metrics,
             self._rooms,
-            # The listener and the workers are built on the dispatcher, so it asks for them when it needs them.
+            # The listener and the jobs are built on the dispatcher, so it asks for them when it needs them.
             sessions_known=lambda: self.listener.sessions_known,
             copying=self._progress.copying,
-            cancel=lambda task_ids: self.workers.cancel(task_ids),  # noqa: PLW0108 - see above
+            take_back=lambda task_id: self.jobs.take_back(task_id),  # noqa: PLW0108 - see above
             dry_run=self._given.dry_run,
         )
 
@@ -134,8 +138,8 @@ class Core:
             now=self._given.clock.now,
         )
 
-    def _make_workers(self) -> Workers:
-        workers = Workers(
+    def _make_jobs(self) -> Jobs:
+        return Jobs(
             self.store,
             self.live,
             self._given.clock,
@@ -146,8 +150,6 @@ class Core:
             self._progress,
             self._holds,
         )
-        workers.paused = self._given.remembered.paused
-        return workers
 
     def _make_library(self) -> PlexLibrary:
         plex = self.live.settings.plex
@@ -179,11 +181,11 @@ class Core:
             self._given.clock,
             self.dispatcher,
             self.workers,
+            self.jobs,
             self.library,
             self.listener,
             self._progress,
             self.health,
-            stop=self._given.stop,
         )
 
     def _watch_figures(self) -> None:
@@ -202,7 +204,7 @@ class Core:
         if not self._given.dry_run:
             for path in await asyncio.to_thread(self.placement.sweep):
                 log.info("recovered", path=path, why="an unfinished copy was removed")
-            for entry in await self.workers.settle_journal():
+            for entry in await self.jobs.settle_journal():
                 log.info("recovered", path=entry.file.array_path, why="a finished copy was entered in the ledger")
             now = self._given.clock.now()
             for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
@@ -211,7 +213,10 @@ class Core:
     async def work(self) -> None:
         """Run the workers; in a dry run there are none."""
         if not self._given.dry_run:
-            await self.workers.run()
+            async with asyncio.TaskGroup() as group:
+                holds = group.create_task(self._holds.run(), name="holds")
+                await self.workers.run()
+                holds.cancel()
 
     def web_context(self) -> WebContext:
         """Return what the HTTP server is given."""

@@ -56,8 +56,8 @@ class Dispatcher:
     """The only writer of demands, and the only caller of the planner that acts on its answer.
 
     `sessions_known` says whether the sessions of Plex are known now; `copying` gives the bytes that each running copy
-    has still to write, by array path. `tasks_added` rings when there is something for the workers, `cancel` is told
-    the ids of running copies that nobody wants any more.
+    has still to write, by array path. `tasks_added` rings when there is something for the workers, `take_back` is told
+    of each running copy that nobody wants any more.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Dispatcher:
         *,
         sessions_known: Callable[[], bool],
         copying: Callable[[], Mapping[str, int]],
-        cancel: Callable[[Sequence[int]], None],
+        take_back: Callable[[int], None],
         dry_run: bool = False,
     ) -> None:
         self._store = store
@@ -82,7 +82,7 @@ class Dispatcher:
         self._rooms = rooms
         self._sessions_known = sessions_known
         self._copying = copying
-        self._cancel = cancel
+        self._take_back = take_back
         self._dry_run = dry_run
         self._said: frozenset[tuple[str, str]] = frozenset()
         self._streaming: frozenset[str] = frozenset()
@@ -178,8 +178,8 @@ class Dispatcher:
                 self._reported.add(path)
                 log.warning("path_unmapped", path=path, why="no enabled [[mapping]] covers it")
                 self._feed.publish("notice", {"level": "warning", "text": f"no mapping covers {path}"})
-        if decision.enqueued.unwanted:
-            self._cancel(decision.enqueued.unwanted)
+        for task_id in decision.enqueued.unwanted:
+            self._take_back(task_id)
         if decision.enqueued.added:
             self.tasks_added.ring()
             for task_id in decision.enqueued.added:

@@ -131,5 +131,9 @@ class TargetBusy(OndeckdError):
     level: ClassVar[Level] = "info"
 
 
+class Unforeseen(OndeckdError):
+    """A fault that nobody foresaw; the log has its trace."""
+
+
 class StateError(OndeckdError):
     """The state folder cannot be used: locked by another ondeckd, corrupt, or not writable."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from daemon import __version__, views
@@ -11,6 +11,7 @@ from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
 from daemon.errors import TargetBusy, TargetNotFound
 from daemon.health import Health
+from daemon.jobs import Jobs
 from daemon.live import Live
 from daemon.model import Changes, File, Item, Play, Retention, TaskKind, TaskState
 from daemon.plex.library import PlexLibrary
@@ -38,23 +39,22 @@ class DaemonService:
         clock: Clock,
         dispatcher: Dispatcher,
         workers: Workers,
+        jobs: Jobs,
         library: PlexLibrary,
         listener: Listener,
         progress: Progress,
         health: Health,
-        *,
-        stop: Callable[[], None],
     ) -> None:
         self._store = store
         self._live = live
         self._clock = clock
         self._dispatcher = dispatcher
         self._workers = workers
+        self._jobs = jobs
         self._library = library
         self._listener = listener
         self._progress = progress
         self._health = health
-        self._stop = stop
         self._started_at = clock.now()
 
     async def status(self) -> dict[str, Any]:
@@ -181,8 +181,9 @@ class DaemonService:
         await self._set_paused(paused=False)
 
     async def stop(self) -> None:
-        """End the daemon in order."""
-        self._stop()
+        """Start no new task, and end the running copies cleanly: they begin anew after `resume`."""
+        await self._set_paused(paused=True)
+        self._jobs.abandon_all()
 
     async def refresh(self) -> None:
         """Read the sessions and the history of Plex again, and plan anew."""

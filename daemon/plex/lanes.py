@@ -34,8 +34,9 @@ OnEvent = Callable[[Event, Item | None, list[Item]], Awaitable[None]]
 KnownWatched = Callable[[str], Awaitable[Collection[str]]]
 
 _AT_ONCE = 8
-_LOOKS = 3
-_LOOK_EVERY = 1.0
+_LOOKS = (0.3, 0.7, 2.0)
+"""Seconds between the looks for a session that Plex does not list yet; it may lag by a second or so."""
+
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 
 T = TypeVar("T")
@@ -104,6 +105,11 @@ class Lanes:
         for play in tracker.plays():
             self._open(play, told=True)
 
+    @property
+    def settled(self) -> bool:
+        """Whether the start of every open play has been delivered, or is just being."""
+        return all(lane.told for lane in self._lanes.values())
+
     def dispatch(self, events: Collection[Event]) -> None:
         """Put events into their lanes, and open one for each play that has none."""
         for event in events:
@@ -143,7 +149,9 @@ class Lanes:
             event: Event | None = None
             while not isinstance(event, PlaybackStopped):
                 event = await lane.get()
-                await self._on_event(event, lane.item, await self._following(lane, event))
+                following = await self._following(lane, event)
+                lane.told = True
+                await self._on_event(event, lane.item, following)
         except _Over:
             for left in lane.events:
                 if isinstance(left, Watched):
@@ -162,10 +170,10 @@ class Lanes:
             log.debug("play_left_alone", rating_key=key)
             self._tracker.ignore(play_id, self._clock.now())
             return False
-        for _ in range(_LOOKS):
+        for pause in _LOOKS:
             if not self._is_pending(play_id):
                 break
-            await self._clock.sleep(_LOOK_EVERY)
+            await self._clock.sleep(pause)
             await self._look()
         nobody = User(UNKNOWN_USER, "")
         if self._is_pending(play_id):

@@ -99,8 +99,8 @@ class Listener:
 
     @property
     def sessions_known(self) -> bool:
-        """Whether `plays` is all that plays now. If not, anything may be playing."""
-        if self._read_at is None or self._tracker.pending():
+        """Whether all that plays now has been told. If not, anything may be playing."""
+        if self._read_at is None or self._lanes is None or not self._lanes.settled:
             return False
         return self._same_server or self._clock.now() - self._read_at <= _FRESH
 

@@ -18,12 +18,7 @@ def end(connection: sqlite3.Connection, array_path: str) -> None:
     connection.execute("DELETE FROM journal WHERE array_path = ?", (to_db(array_path),))
 
 
-def rows(connection: sqlite3.Connection) -> list[Entry]:
-    """Return everything that is under way, as the ledger will record it."""
-    return [entry(row) for row in select(connection, f"SELECT {ENTRY} FROM journal")]
-
-
-def of_file(connection: sqlite3.Connection, array_path: str) -> list[Entry]:
-    """Return what is under way for a video and its sidecars."""
-    sql = f"SELECT {ENTRY} FROM journal WHERE array_path = ?1 OR parent = ?1"
+def rows(connection: sqlite3.Connection, array_path: str = "") -> list[Entry]:
+    """Return what is under way, as the ledger will record it: all, or of one video and its sidecars."""
+    sql = f"SELECT {ENTRY} FROM journal WHERE ?1 = '' OR array_path = ?1 OR parent = ?1"
     return [entry(row) for row in select(connection, sql, to_db(array_path))]

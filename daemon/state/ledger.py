@@ -33,6 +33,11 @@ def get_entry(connection: sqlite3.Connection, array_path: str) -> Entry | None:
     return entry(rows[0]) if rows else None
 
 
+def has_entries(connection: sqlite3.Connection, mapping: str) -> bool:
+    """Say whether anything of a mapping is recorded."""
+    return bool(select(connection, "SELECT 1 FROM entries WHERE mapping = ? LIMIT 1", mapping))
+
+
 def family(connection: sqlite3.Connection, array_path: str) -> list[Entry]:
     """Return the entry of a video, if there is one, and those of its sidecars."""
     key = to_db(array_path)

@@ -2,33 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from daemon.clock import Clock
 from daemon.demo.media import SHOWS, TRANSIENT, Kind, Node
-from daemon.demo.server import DemoServer
-from daemon.model import PlaybackStarted, PlaybackStopped, PlayState
-from tests.support.listener import Household, household
-from tests.support.plex import small_library
-from tests.support.tracker import broken_rules
-
-
-def server(*, speed: float = 1.0) -> DemoServer:
-    return DemoServer(small_library(episodes=6), clock=Clock(speed=speed))
-
-
-def episodes(plex: DemoServer, show: int = 0) -> list[str]:
-    return plex.library.episodes(plex.library.shows[show])
-
-
-async def landmark(house: Household, key: str = "") -> str:
-    """Play a movie and wait for it: what was to come before it has come by then."""
-    movie = key or house.plex.library.movies[0]
-    await house.plex.engine.play("Cleo", movie, client="landmark")
-    await house.hears(f"started {movie} by Cleo")
-    return f"started {movie} by Cleo"
+from tests.support.listener import demo_server, episodes, household, landmark
 
 
 async def test_a_play_is_told_with_its_item_and_the_episodes_that_follow() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         keys = episodes(plex)
         await plex.engine.play("Ben", keys[0])
@@ -41,7 +20,7 @@ async def test_a_play_is_told_with_its_item_and_the_episodes_that_follow() -> No
 
 
 async def test_a_whole_play_is_told_in_order() -> None:
-    async with server(speed=50.0) as plex, household(plex) as house:
+    async with demo_server(speed=50.0) as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         movie = plex.library.movies[0]
         session = await plex.engine.play("Ann", movie)
@@ -66,7 +45,7 @@ async def test_a_whole_play_is_told_in_order() -> None:
 
 
 async def test_a_play_that_ends_before_min_play_is_never_confirmed() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         movie = plex.library.movies[0]
         session = await plex.engine.play("Ann", movie)
@@ -78,7 +57,7 @@ async def test_a_play_that_ends_before_min_play_is_never_confirmed() -> None:
 
 @pytest.mark.parametrize("order", ["stop first", "stop last", "no stop"])
 async def test_autoplay_ends_one_episode_and_begins_the_next(order: str) -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         first, second = episodes(plex)[:2]
         session = await plex.engine.play("Ben", first, offset=2690.0)
@@ -89,7 +68,7 @@ async def test_autoplay_ends_one_episode_and_begins_the_next(order: str) -> None
 
 
 async def test_episodes_that_the_user_has_watched_are_skipped() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         keys = episodes(plex)
         await plex.engine.mark("Ben", keys[1])
@@ -102,7 +81,7 @@ async def test_episodes_that_the_user_has_watched_are_skipped() -> None:
 
 
 async def test_an_excluded_user_has_no_next_episodes_and_still_plays() -> None:
-    async with server() as plex, household(plex, users={"exclude": ["Ben"]}) as house:
+    async with demo_server() as plex, household(plex, users={"exclude": ["Ben"]}) as house:
         await plex.frames.wait_for_listeners()
         key = episodes(plex)[0]
         await plex.engine.play("Ben", key)
@@ -112,7 +91,7 @@ async def test_an_excluded_user_has_no_next_episodes_and_still_plays() -> None:
 
 
 async def test_a_session_that_is_listed_late_is_looked_for_again() -> None:
-    async with server(speed=50.0) as plex, household(plex) as house:
+    async with demo_server(speed=50.0) as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         await house.marked()
         plex.faults.hide_sessions(times=2)
@@ -122,7 +101,7 @@ async def test_a_session_that_is_listed_late_is_looked_for_again() -> None:
 
 
 async def test_a_session_that_is_never_listed_is_played_by_nobody_known() -> None:
-    async with server(speed=50.0) as plex, household(plex) as house:
+    async with demo_server(speed=50.0) as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         await house.marked()
         hidden = plex.faults.hide_sessions()
@@ -136,7 +115,7 @@ async def test_a_session_that_is_never_listed_is_played_by_nobody_known() -> Non
 
 
 async def test_sessions_with_missing_parts_are_told_all_the_same() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         plex.faults.strip_sessions("Player", "Session", "Media", "duration")
         key = episodes(plex)[0]
@@ -147,7 +126,7 @@ async def test_sessions_with_missing_parts_are_told_all_the_same() -> None:
 
 @pytest.mark.parametrize("kind", [Kind.CLIP, Kind.TRACK, Kind.PHOTO])
 async def test_what_is_no_movie_or_episode_is_left_alone(kind: Kind) -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         node = plex.library.add(Node("", kind, "Intro", "guid://0000000a", TRANSIENT, duration=60_000))
         session = await plex.engine.play("Ben", node.key)
@@ -158,7 +137,7 @@ async def test_what_is_no_movie_or_episode_is_left_alone(kind: Kind) -> None:
 
 
 async def test_live_television_is_left_alone() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         node = plex.library.add(Node("", Kind.MOVIE, "News", "guid://0000000a", TRANSIENT, live=True))
         await plex.engine.play("Ben", node.key)
@@ -169,7 +148,7 @@ async def test_live_television_is_left_alone() -> None:
 
 
 async def test_a_library_that_is_not_selected_is_left_alone_until_it_is() -> None:
-    async with server() as plex, household(plex, plex={"libraries": ["movies"]}) as house:
+    async with demo_server() as plex, household(plex, plex={"libraries": ["movies"]}) as house:
         await plex.frames.wait_for_listeners()
         key = episodes(plex)[0]
         session = await plex.engine.play("Ben", key)
@@ -180,67 +159,8 @@ async def test_a_library_that_is_not_selected_is_left_alone_until_it_is() -> Non
         await house.hears(f"started {key} by Ben")
 
 
-async def test_while_plex_cannot_say_what_plays_the_start_waits() -> None:
-    async with server(speed=30.0) as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        fault = plex.faults.http("/library/metadata/", status=500, times=8)
-        key = episodes(plex)[0]
-        session = await plex.engine.play("Ben", key)
-        await house.hears(f"started {key} by Ben")
-        assert fault.hits == 8
-        assert len(house.told[0][2]) == 5
-        await plex.engine.stop(session)
-        await house.hears(f"stopped {key} by Ben")
-        assert broken_rules(event for event, _, _ in house.told) == []
-
-
-async def test_a_play_that_ends_while_plex_cannot_say_what_played_is_not_told() -> None:
-    async with server(speed=30.0) as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        key = episodes(plex)[0]
-        fault = plex.faults.http(f"/library/metadata/{key}$", status=500)
-        session = await plex.engine.play("Ben", key)
-        await plex.engine.stop(session)
-        assert await landmark(house) == house.lines[0]
-        plex.faults.https.remove(fault)
-        second = plex.library.movies[1]
-        await landmark(house, second)
-        await plex.clock.sleep(60.0)
-        assert not any(key in line.split() for line in house.lines)
-        assert house.listener._lanes is not None
-        assert len(house.listener._lanes._lanes) == 2
-
-
-async def test_one_play_that_plex_cannot_tell_holds_up_no_other() -> None:
-    async with server() as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        key = episodes(plex)[0]
-        stalled = plex.faults.http(f"/library/metadata/{key}$", stall=True)
-        await plex.engine.play("Ben", key)
-        await landmark(house)
-        assert len(house.lines) == 1
-        stalled.cleared.set()
-        await house.hears(f"started {key} by Ben")
-
-
-async def test_a_stop_is_told_after_a_start_that_takes_long() -> None:
-    async with server() as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        await house.marked()
-        key = episodes(plex)[0]
-        stalled = plex.faults.http("/allLeaves", stall=True)
-        session = await plex.engine.play("Ben", key)
-        await landmark(house)
-        await plex.engine.stop(session)
-        await landmark(house, plex.library.movies[1])
-        stalled.cleared.set()
-        await house.hears(f"stopped {key} by Ben")
-        told = [event for event, _, _ in house.told if not hasattr(event, "play") or event.play.rating_key == key]
-        assert [type(event) for event in told] == [PlaybackStarted, PlaybackStopped]
-
-
 async def test_plays_that_began_before_the_daemon_are_found() -> None:
-    async with server() as plex:
+    async with demo_server() as plex:
         key = episodes(plex)[0]
         await plex.engine.play("Ben", key)
         async with household(plex) as house:
@@ -248,7 +168,7 @@ async def test_plays_that_began_before_the_daemon_are_found() -> None:
 
 
 async def test_a_play_goes_on_through_a_restart_of_the_daemon() -> None:
-    async with server() as plex:
+    async with demo_server() as plex:
         key, movie = episodes(plex)[0], plex.library.movies[0]
         await plex.engine.play("Ben", key)
         other = await plex.engine.play("Ann", movie, client="phone")
@@ -265,94 +185,8 @@ async def test_a_play_goes_on_through_a_restart_of_the_daemon() -> None:
             ]
 
 
-async def test_a_stop_that_was_missed_while_plex_was_down_is_told_when_it_is_back() -> None:
-    async with server(speed=30.0) as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        key = episodes(plex)[0]
-        await plex.engine.play("Ben", key)
-        await house.hears(f"started {key} by Ben")
-        await plex.restart(maintenance_for=20.0)
-        await house.hears(f"stopped {key} by Ben")
-
-
-async def test_while_plex_is_down_nothing_ends_and_nothing_is_known() -> None:
-    async with server(speed=300.0) as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        key = episodes(plex)[0]
-        session = await plex.engine.play("Ben", key)
-        await house.hears(f"started {key} by Ben", f"confirmed {key} by Ben")
-        before = house.listener.sessions_known
-        down = plex.faults.http(reset=True)
-        plex.sockets.abort()
-        await plex.clock.sleep(400.0)  # longer than `stale_session`, on the server's clock
-        assert [play.rating_key for play in house.listener.plays()] == [key]
-        assert (before, house.listener.sessions_known) == (True, False)
-        assert house.listener.plex_problem
-        plex.faults.https.remove(down)
-        await plex.frames.wait_for_listeners()
-        await plex.engine.pause(session)
-        await house.hears(f"paused {key} by Ben")
-        assert f"stopped {key} by Ben" not in house.lines
-
-
-async def test_while_the_sessions_cannot_be_read_they_are_not_known() -> None:
-    async with server(speed=30.0) as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        await house.marked()
-        before = house.listener.sessions_known
-        fault = plex.faults.http("/status/sessions$", status=500)
-        house.listener.reconcile_soon()
-        while fault.hits < 4:
-            await plex.clock.sleep(1.0)
-        assert (before, house.listener.sessions_known) == (True, False)
-
-
-async def test_a_client_that_vanishes_ends_when_plex_no_longer_lists_it() -> None:
-    async with server(speed=200.0) as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        key = episodes(plex)[0]
-        session = await plex.engine.play("Ben", key)
-        await house.hears(f"started {key} by Ben")
-        plex.engine.vanish(session)
-        plex.engine.forget(session)
-        await house.hears(f"stopped {key} by Ben")
-
-
-async def test_another_server_at_the_address_is_refused_and_its_frames_end_nothing() -> None:
-    async with server(speed=30.0) as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        key = episodes(plex)[0]
-        session = await plex.engine.play("Ben", key)
-        await house.hears(f"started {key} by Ben")
-        ours, plex.identity.machine_identifier = plex.machine_identifier, "somebody else"
-        await plex.sockets.drop()
-        await plex.frames.wait_for_listeners(0)
-        await plex.frames.wait_for_listeners()
-        await plex.engine.report(session, PlayState.STOPPED)
-        await plex.clock.sleep(10.0)
-        assert "another Plex server" in house.listener.plex_problem
-        assert [play.rating_key for play in house.listener.plays()] == [key]
-        plex.identity.machine_identifier = ours
-        house.listener.reconcile_soon()
-        await house.hears(f"stopped {key} by Ben")
-
-
-async def test_a_wrong_token_is_said_in_one_line() -> None:
-    async with server(speed=30.0) as plex, household(plex, token="wrong") as house:
-        await plex.clock.sleep(5.0)
-        assert house.listener.plex_problem == "Plex refuses the token (401)"
-        assert house.listener.notifications.refused
-        assert not house.listener.sessions_known
-
-
-async def test_no_token_is_said_in_one_line_too() -> None:
-    async with server(speed=30.0) as plex, household(plex, token="") as house:
-        await plex.clock.sleep(5.0)
-        assert "token" in house.listener.plex_problem
-
-
 async def test_the_history_begins_where_the_daemon_begins() -> None:
-    async with server(speed=30.0) as plex:
+    async with demo_server(speed=30.0) as plex:
         old, new = plex.library.movies[:2]
         await plex.engine.mark("Ben", old)
         async with household(plex) as house:
@@ -368,7 +202,7 @@ async def test_the_history_begins_where_the_daemon_begins() -> None:
 
 
 async def test_what_was_watched_while_the_daemon_was_away_is_told() -> None:
-    async with server() as plex:
+    async with demo_server() as plex:
         movie = plex.library.movies[0]
         since = plex.clock.now() - 3600.0
         await plex.engine.mark("Ben", movie)
@@ -377,7 +211,7 @@ async def test_what_was_watched_while_the_daemon_was_away_is_told() -> None:
 
 
 async def test_settings_that_change_take_effect_at_once() -> None:
-    async with server() as plex, household(plex, playback={"min_play": "1h"}) as house:
+    async with demo_server() as plex, household(plex, playback={"min_play": "1h"}) as house:
         await plex.frames.wait_for_listeners()
         movie = plex.library.movies[0]
         await plex.engine.play("Ann", movie)
@@ -385,19 +219,3 @@ async def test_settings_that_change_take_effect_at_once() -> None:
         house.set(playback={"min_play": "0"})
         house.listener.reload()
         await house.hears(f"confirmed {movie} by Ann")
-
-
-async def test_frames_of_every_odd_kind_make_the_same_play() -> None:
-    async with server() as plex, household(plex) as house:
-        await plex.frames.wait_for_listeners()
-        plex.faults.frames(
-            "playing", copies=3, form="legacy", binary=True, change={"ratingKey": int, "viewOffset": str}
-        )
-        key = episodes(plex)[0]
-        session = await plex.engine.play("Ben", key)
-        await house.hears(f"started {key} by Ben")
-        plex.frames.send_raw("garbage {")
-        plex.frames.send_raw(b"\xff\x00")
-        await plex.engine.stop(session)
-        await house.hears(f"stopped {key} by Ben")
-        assert len(house.lines) == 2

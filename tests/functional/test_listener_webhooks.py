@@ -2,11 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from daemon.clock import Clock
 from daemon.demo.server import DemoServer
-from tests.functional.test_listener import landmark
-from tests.support.listener import household
-from tests.support.plex import small_library
+from tests.support.listener import demo_server, household, landmark
 
 
 def payload(plex: DemoServer, key: str, event: str = "media.play", user: str = "Ben", **more: Any) -> dict[str, Any]:
@@ -20,12 +17,8 @@ def payload(plex: DemoServer, key: str, event: str = "media.play", user: str = "
     }
 
 
-def server(*, speed: float = 1.0) -> DemoServer:
-    return DemoServer(small_library(), clock=Clock(speed=speed))
-
-
 async def test_a_webhook_and_a_frame_about_one_play_count_once() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
         await house.marked()
         movie = plex.library.movies[0]
@@ -42,7 +35,7 @@ async def test_a_webhook_and_a_frame_about_one_play_count_once() -> None:
 
 
 async def test_webhooks_of_another_server_are_none_of_ours() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await house.marked()
         foreign = {**payload(plex, plex.library.movies[0]), "Server": {"uuid": "next door"}}
         assert not house.listener.enqueue_webhook(foreign)
@@ -52,7 +45,7 @@ async def test_webhooks_of_another_server_are_none_of_ours() -> None:
 
 
 async def test_webhooks_that_come_before_plex_is_known_wait_for_it() -> None:
-    async with server(speed=60.0) as plex:
+    async with demo_server(speed=60.0) as plex:
         plex.faults.http(status=503, times=9)
         async with household(plex) as house:
             movie = plex.library.movies[0]
@@ -64,7 +57,7 @@ async def test_webhooks_that_come_before_plex_is_known_wait_for_it() -> None:
 
 
 async def test_the_owner_is_known_by_name_where_the_account_s_id_is_a_global_one() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await house.marked()
         movie = plex.library.movies[0]
         sent = payload(plex, movie, user="Ann")
@@ -75,7 +68,7 @@ async def test_the_owner_is_known_by_name_where_the_account_s_id_is_a_global_one
 
 
 async def test_a_scrobble_without_a_play_is_told() -> None:
-    async with server() as plex, household(plex) as house:
+    async with demo_server() as plex, household(plex) as house:
         await house.marked()
         movie = plex.library.movies[0]
         assert house.listener.enqueue_webhook(payload(plex, movie, "media.scrobble"))
@@ -83,7 +76,7 @@ async def test_a_scrobble_without_a_play_is_told() -> None:
 
 
 async def test_without_a_socket_webhooks_alone_tell_a_play() -> None:
-    async with server() as plex:
+    async with demo_server() as plex:
         plex.faults.http("websockets", status=404)
         async with household(plex) as house:
             await house.marked()

@@ -13,6 +13,7 @@ from daemon.demo.server import DemoServer
 from daemon.model import Event, Item, Play
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
+from tests.support.plex import small_library
 from tests.support.tracker import said
 
 
@@ -99,3 +100,19 @@ async def household(
             task = group.create_task(house.listener.run())
             yield house
             task.cancel()
+
+
+def demo_server(*, speed: float = 1.0) -> DemoServer:
+    return DemoServer(small_library(episodes=6), clock=Clock(speed=speed))
+
+
+def episodes(plex: DemoServer, show: int = 0) -> list[str]:
+    return plex.library.episodes(plex.library.shows[show])
+
+
+async def landmark(house: Household, key: str = "") -> str:
+    """Play a movie and wait for it: what was to come before it has come by then."""
+    movie = key or house.plex.library.movies[0]
+    await house.plex.engine.play("Cleo", movie, client="landmark")
+    await house.hears(f"started {movie} by Cleo")
+    return f"started {movie} by Cleo"

@@ -20,6 +20,7 @@ from daemon.clock import Clock
 from daemon.demo.generate import Shape, generate
 from daemon.demo.library import Library
 from daemon.demo.server import DemoServer
+from tests.support.busy import Busy
 
 ROOT = Path(__file__).parents[2]
 
@@ -27,8 +28,11 @@ ROOT = Path(__file__).parents[2]
 class Puppet:
     """What the other process may ask of the server."""
 
-    def __init__(self, plex: DemoServer) -> None:
+    def __init__(self, plex: DemoServer, group: asyncio.TaskGroup) -> None:
         self._plex = plex
+        self._group = group
+        self._busy: Busy
+        self._living: list[asyncio.Task[None]] = []
 
     async def play(self, user: str, key: str, client: str = "tv") -> str:
         return (await self._plex.engine.play(user, key, client=client)).session_key
@@ -42,6 +46,29 @@ class Puppet:
 
     async def sessions(self) -> list[str]:
         return list(self._plex.engine.sessions)
+
+    async def playing(self) -> list[dict[str, str]]:
+        """Return what the server's list of sessions shows."""
+        return [{"session": one.session_key, "key": one.rating_key} for one in self._plex.engine.listed()]
+
+    async def busy(self, seed: int) -> None:
+        """Let a household that never rests move in; it waits for `go`."""
+        self._busy = Busy(self._plex, seed)
+        self._living.append(self._group.create_task(self._busy.run(), name="busy"))
+
+    def leave(self) -> None:
+        """End what goes on by itself."""
+        for task in self._living:
+            task.cancel()
+
+    async def go(self) -> None:
+        self._busy.go()
+
+    async def hold(self) -> None:
+        self._busy.hold()
+
+    async def calm(self) -> None:
+        await self._busy.calm()
 
     async def listeners(self) -> None:
         await self._plex.frames.wait_for_listeners()
@@ -84,8 +111,8 @@ _GARBAGE = [
 
 async def _serve(shape: dict[str, Any], speed: float) -> None:
     library = generate(Shape(**shape))
-    async with DemoServer(library, clock=Clock(speed)) as plex:
-        puppet = Puppet(plex)
+    async with DemoServer(library, clock=Clock(speed)) as plex, asyncio.TaskGroup() as group:
+        puppet = Puppet(plex, group)
         print(json.dumps({"url": plex.url, "token": plex.token}), flush=True)  # noqa: T201 - the protocol
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -93,6 +120,7 @@ async def _serve(shape: dict[str, Any], speed: float) -> None:
             method, arguments = json.loads(line)
             answer = await getattr(puppet, method)(**arguments)
             print(json.dumps(answer), flush=True)  # noqa: T201 - the protocol
+        puppet.leave()
 
 
 @dataclass

@@ -1,0 +1,229 @@
+"""One task from its claim to its recorded outcome."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import structlog
+
+from daemon.clock import Clock
+from daemon.dispatch import Dispatcher
+from daemon.errors import AnchorMissing, NoSpace, OndeckdError, StorageError, TierUnavailable, Unforeseen, UnsafeEvict
+from daemon.feed import Feed
+from daemon.holds import LEVELS, Holds
+from daemon.live import Live
+from daemon.metrics import Metrics
+from daemon.model import Entry, Task, TaskKind, TaskState
+from daemon.progress import Progress
+from daemon.state import journal, ledger, tasks
+from daemon.state.store import Connection, Store
+from daemon.storage.placement import Placement
+
+log = structlog.get_logger()
+
+_ATTEMPTS = 5
+_BACK_OFF = 5.0
+"""Seconds before the second attempt; doubled for each further one."""
+_REST = 3600.0
+"""Seconds for which a file that failed is left alone, unless it is played or asked for again."""
+
+
+class Jobs:
+    """Performs tasks and records each outcome together with the ledger, in one transaction."""
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        clock: Clock,
+        feed: Feed,
+        metrics: Metrics,
+        dispatcher: Dispatcher,
+        placement: Placement,
+        progress: Progress,
+        holds: Holds,
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._clock = clock
+        self._feed = feed
+        self._metrics = metrics
+        self._dispatcher = dispatcher
+        self._placement = placement
+        self._progress = progress
+        self._holds = holds
+        self._performing: dict[int, asyncio.Task[list[Entry] | OndeckdError]] = {}
+        self._taken_back: set[int] = set()
+
+    def take_back(self, task_id: int) -> None:
+        """End a running task as cancelled: nobody wants it any more."""
+        if performing := self._performing.get(task_id):
+            self._taken_back.add(task_id)
+            performing.cancel()
+
+    def abandon_all(self) -> None:
+        """End all running tasks cleanly; their rows wait again."""
+        for performing in self._performing.values():
+            performing.cancel()
+
+    async def attend(self, task: Task) -> None:
+        """Run one task and record how it ended, whatever happens."""
+        try:
+            # Only the work itself can be taken back. Once it has ended, its outcome is recorded in any case.
+            async with asyncio.TaskGroup() as group:
+                performing = group.create_task(self._attempt(task), name=f"task-{task.id}")
+                self._performing[task.id] = performing
+            del self._performing[task.id]
+            if performing.cancelled():
+                await self._cancelled(task)
+            elif isinstance(result := performing.result(), OndeckdError):
+                await self._failed(task, result)
+            else:
+                await self._succeeded(task, result)
+        except asyncio.CancelledError:
+            await self._put_back(task, "interrupted by the end of the daemon")
+            raise
+        finally:
+            self._performing.pop(task.id, None)
+            self._taken_back.discard(task.id)
+            self._progress.forget(task.id)
+
+    async def settle_journal(self, array_path: str = "") -> list[Entry]:
+        """Bring ledger and disk together: what had got its final name is entered, the rest forgotten.
+
+        For one video and its sidecars, or (at start) for all. What lies on a cache that cannot be reached is left for
+        the task that comes back to it.
+        """
+        entered = []
+        for entry in await self._store.run(lambda connection: journal.rows(connection, array_path)):
+            try:
+                stands = await self._placement.stands(entry)
+            except StorageError as error:
+                log.warning("recovery_waits", path=entry.file.array_path, why=str(error))
+                continue
+            await self._store.run(partial(_settle, entry=entry, stands=stands))
+            if stands:
+                entered.append(entry)
+        return entered
+
+    async def _attempt(self, task: Task) -> list[Entry] | OndeckdError:
+        try:
+            return await self._perform(task)
+        except OndeckdError as error:
+            return error
+        except Exception as error:  # the one boundary: an unforeseen fault costs this task, not the daemon
+            log.exception("unforeseen", task=task.id, path=task.file.array_path)
+            return Unforeseen(f"unforeseen: {error!r}")
+
+    async def _perform(self, task: Task) -> list[Entry]:
+        self._tell(task, TaskState.RUNNING)
+        path, mapping = task.file.array_path, task.file.mapping
+
+        def read(connection: Connection) -> tuple[list[Entry], list[Entry], bool]:
+            used = ledger.has_entries(connection, mapping)
+            return ledger.family(connection, path), journal.rows(connection, path), used
+
+        family, arriving, used = await self._store.run(read)
+        if task.kind is TaskKind.EVICT:
+            for entry in family:
+                await self._evict(entry)
+            return family
+        log.info("cache_in_started", path=path, bytes=task.file.size, why=task.why, task=task.id)
+        return await self._placement.cache_in(
+            task.file,
+            self._progress.reporter(task),
+            known={entry.file.array_path: entry for entry in (*arriving, *family)},
+            used=used,
+            busy=lambda: self._live.settings.transfer.yield_to_playback and self._dispatcher.is_streaming(mapping),
+            publishing=self._publishing,
+        )
+
+    async def _publishing(self, entry: Entry) -> None:
+        await self._store.run(lambda connection: journal.begin(connection, entry))
+
+    async def _evict(self, entry: Entry) -> None:
+        path = entry.file.array_path
+        try:
+            await self._placement.evict(entry)
+        except UnsafeEvict as error:
+            if not entry.parent:
+                raise
+            # The video has gone by now; what is left of it is kept, shown, and tried again by itself.
+            log.error("evict_refused", path=path, why=str(error))
+            return
+        await self._store.run(lambda connection: ledger.drop_entry(connection, path))
+
+    async def _succeeded(self, task: Task, entries: list[Entry]) -> None:
+        now = self._clock.now()
+
+        def outcome(connection: Connection) -> None:
+            if task.kind is TaskKind.CACHE_IN:
+                ledger.put_entries(connection, entries)
+                for entry in entries:
+                    journal.end(connection, entry.file.array_path)
+            tasks.finish(connection, task.id, TaskState.SUCCEEDED, now)
+
+        await self._store.run(outcome)
+        self._holds.release(task.file.mapping)
+        size = sum(entry.file.size for entry in entries)
+        seconds = now - (task.started_at or now)
+        if task.kind is TaskKind.CACHE_IN:
+            self._metrics.copied("to_cache", size, seconds)
+            log.info(
+                "cache_in_finished", path=task.file.array_path, bytes=size, seconds=round(seconds, 3), task=task.id
+            )
+        else:
+            log.info("evict_finished", path=task.file.array_path, bytes=size, why=task.why, task=task.id)
+        self._tell(task, TaskState.SUCCEEDED)
+        self._feed.publish("entry", {"array_path": task.file.array_path, "cached": task.kind is TaskKind.CACHE_IN})
+        self._dispatcher.request_replan()
+
+    async def _failed(self, task: Task, error: OndeckdError) -> None:
+        if await self._holds.blame(task.file.mapping, error):
+            log.debug("task_waits", task=task.id, path=task.file.array_path, why=str(error))
+            await self._put_back(task, str(error))
+            if isinstance(error, NoSpace):
+                self._dispatcher.request_replan()
+            return
+        now = self._clock.now()
+        log.log(
+            LEVELS[error.level], "task_failed", task=task.id, path=task.file.array_path, kind=task.kind, why=str(error)
+        )
+        if not error.retry or (error.counts and task.attempts >= _ATTEMPTS):
+            await self._end(task, TaskState.FAILED, error=str(error))
+            return
+        wait = _BACK_OFF * 2 ** (task.attempts - 1) if error.counts else 0.0
+        await self._put_back(task, str(error), not_before=now + wait, spent=error.counts)
+
+    async def _cancelled(self, task: Task) -> None:
+        if task.id in self._taken_back:
+            await self._end(task, TaskState.CANCELLED, error="no longer wanted")
+        else:
+            await self._put_back(task, "stopped by hand")
+
+    async def _put_back(self, task: Task, why: str, *, not_before: float = 0.0, spent: bool = False) -> None:
+        await self._store.run(
+            lambda connection: tasks.put_back(connection, task.id, not_before=not_before, error=why, spent=spent)
+        )
+        self._tell(task, TaskState.QUEUED)
+        await self.settle_journal(task.file.array_path)
+
+    async def _end(self, task: Task, state: TaskState, *, error: str) -> None:
+        now = self._clock.now()
+        rest = now + _REST if state is TaskState.FAILED else 0.0
+        await self._store.run(
+            lambda connection: tasks.finish(connection, task.id, state, now, error=error, again_after=rest)
+        )
+        await self.settle_journal(task.file.array_path)
+        self._tell(task, state)
+        self._dispatcher.request_replan()
+
+    def _tell(self, task: Task, state: TaskState) -> None:
+        self._feed.publish("task", {"id": task.id, "kind": task.kind, "file": task.file.plex_path, "state": state})
+
+
+def _settle(connection: Connection, *, entry: Entry, stands: bool) -> None:
+    if stands:
+        ledger.put_entries(connection, [entry])
+    journal.end(connection, entry.file.array_path)
