@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import logging
+import os
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 
@@ -119,9 +121,14 @@ class App:
 async def serve(loaded: Loaded, env: Mapping[str, str], *, dry_run: bool = False) -> int:
     """Run the daemon and return the exit code: 0 stopped, 1 fault. ConfigError and StateError go to the caller."""
     app = App(loaded, env, dry_run=dry_run)
+    code = 0
     try:
         await app.run()
     except ExceptionGroup:
         log.exception("daemon_failed")
-        return 1
-    return 0
+        code = 1
+    if app.core.placement.stalled():
+        # Python would wait at its end for threads that hang in a dead disk's reads: for ever.
+        logging.shutdown()
+        os._exit(code)
+    return code

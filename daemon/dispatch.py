@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -38,7 +39,7 @@ from daemon.state.store import Connection, Store
 log = structlog.get_logger()
 
 _LOOK_AGAIN = 15.0
-"""Seconds after which to plan again while the sessions are unknown."""
+"""Seconds after which to plan again while something is amiss that ends without a word."""
 _HISTORY = 365 * 86_400.0
 """Seconds for which ended plays are remembered."""
 
@@ -124,11 +125,14 @@ class Dispatcher:
         while True:
             await self.change(self._expire)
             wait = None if self._next_due is None else self._next_due - self._clock.now()
-            if not self._sessions_known():
-                # Nobody tells when they are known again, and what is due meanwhile was not evicted.
+            if self._is_amiss():
                 wait = min(wait or _LOOK_AGAIN, _LOOK_AGAIN)
             await self._clock.wait(self._replan, wait)
             self._replan.clear()
+
+    def _is_amiss(self) -> bool:
+        """Say whether the plan waits for something of whose end nobody tells: sessions, a cache, room on it."""
+        return not self._sessions_known() or bool(self._rooms.problems or self._rooms.full)
 
     def _expire(self, connection: Connection) -> None:
         now = self._clock.now()
@@ -173,11 +177,15 @@ class Dispatcher:
             self._next_due = due
             if sooner:
                 self._replan.set()
-        for path in decision.picture.unmapped:
+        resting = decision.picture.situation.resting
+        self._rooms.note_full(
+            Counter(one.file.mapping for one in decision.plan.refused if one.file.array_path not in resting)
+        )
+        for path, why in decision.picture.unmapped.items():
             if path not in self._reported:
                 self._reported.add(path)
-                log.warning("path_unmapped", path=path, why="no enabled [[mapping]] covers it")
-                self._feed.publish("notice", {"level": "warning", "text": f"no mapping covers {path}"})
+                log.warning("path_unmapped", path=path, why=why)
+                self._feed.publish("notice", {"level": "warning", "text": why})
         for task_id in decision.enqueued.unwanted:
             self._take_back(task_id)
         if decision.enqueued.added:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from daemon.errors import AnchorMissing, NoSpace, TierUnavailable
 from daemon.holds import Holds
 from daemon.plex.listener import Listener
@@ -36,11 +38,11 @@ class Health:
         return [
             self._plex(),
             self._notifications(),
-            self._mounts(),
-            self._held("anchors", AnchorMissing, "every array is mounted, as far as was looked"),
-            self._held("space", NoSpace, "there is room"),
+            self._all_well("mounts", self._rooms.problems, "every cache answers"),
+            self._all_well("anchors", self._why_held(AnchorMissing), "every array is mounted, as far as was looked"),
+            self._all_well("space", self._why_held(NoSpace) | self._rooms.full, "there is room"),
             Check("store", not self._store.problem, self._store.problem or "the database answers"),
-            self._held("queue", TierUnavailable, "tasks run"),
+            self._all_well("queue", self._why_held(TierUnavailable), "nothing is held back"),
             self._config(),
         ]
 
@@ -51,13 +53,12 @@ class Health:
             return Check("config", True, f"needs a restart: {', '.join(self.needs_restart)}")
         return Check("config", True, "in force")
 
-    def _mounts(self) -> Check:
-        problems = self._rooms.problems
-        return Check("mounts", not problems, "; ".join(problems.values()) or "every cache answers")
+    def _why_held(self, kind: type[Exception]) -> dict[str, str]:
+        return {mapping: hold.why for mapping, hold in self._holds.problems().items() if hold.kind is kind}
 
-    def _held(self, name: str, kind: type[Exception], well: str) -> Check:
-        problems = [f"{mapping}: {hold.why}" for mapping, hold in self._holds.problems().items() if hold.kind is kind]
-        return Check(name, not problems, "; ".join(problems) or well)
+    def _all_well(self, name: str, problems: Mapping[str, str], well: str) -> Check:
+        texts = [f"{mapping}: {why}" for mapping, why in problems.items()]
+        return Check(name, not texts, "; ".join(texts) or well)
 
     def _plex(self) -> Check:
         problem = self._listener.plex_problem

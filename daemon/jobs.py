@@ -9,7 +9,7 @@ import structlog
 
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
-from daemon.errors import AnchorMissing, NoSpace, OndeckdError, StorageError, TierUnavailable, Unforeseen, UnsafeEvict
+from daemon.errors import NoSpace, OndeckdError, StorageError, Unforeseen, UnsafeEvict
 from daemon.feed import Feed
 from daemon.holds import LEVELS, Holds
 from daemon.live import Live

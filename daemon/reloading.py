@@ -58,6 +58,11 @@ class Reloading:
         if faults := [*missing_to_run(new), *unbuilt_placements(new)]:
             self._reject(tuple(faults))
             return
+        try:
+            self._prepare(new)
+        except ConfigError as error:
+            self._reject(error.faults)
+            return
         self._health.config_faults = ()
         self._health.needs_restart = tuple(restart_needed(self._started_with, new))
         self._live.swap(new)

@@ -22,13 +22,13 @@ class Picture:
     """The situation, and what surrounds it.
 
     `retained` are the array paths that are kept for their retention; `streaming` the mappings from whose array
-    somebody plays; `unmapped` the Plex paths that no mapping covers.
+    somebody plays; `unmapped` the Plex paths that are left alone because no mapping covers them, each with the reason.
     """
 
     situation: Situation
     retained: frozenset[str]
     streaming: frozenset[str]
-    unmapped: tuple[str, ...]
+    unmapped: Mapping[str, str]
 
 
 class _Files:
@@ -38,13 +38,12 @@ class _Files:
         rows = demands.files_that_matter(connection)
         self.by_key: dict[str, list[File]] = defaultdict(list)
         self.known = {key for key, _, _ in rows}
-        unmapped: dict[str, None] = {}  # in order, each once
+        self.unmapped: dict[str, str] = {}
         for key, plex_path, size in rows:
             try:
                 self.by_key[key].append(mappings.resolve(plex_path, size))
-            except UnmappedPath:
-                unmapped[plex_path] = None
-        self.unmapped = tuple(unmapped)
+            except UnmappedPath as error:
+                self.unmapped[plex_path] = str(error)
 
 
 def look(
