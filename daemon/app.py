@@ -12,9 +12,10 @@ import structlog
 
 from daemon import __version__
 from daemon.clock import Clock
-from daemon.config import Loaded, missing_to_run, state_directory, unbuilt_placements
-from daemon.core import Core, Given, Remembered, executor_for
-from daemon.errors import ConfigError
+from daemon.config import Loaded, demand_runnable, state_directory
+from daemon.core import Core, executor_for
+from daemon.errors import OndeckdError
+from daemon.given import Given, Remembered
 from daemon.lock import single_instance
 from daemon.reload import watch
 from daemon.sdnotify import Notifier, watchdog
@@ -49,9 +50,7 @@ class App:
 
     async def run(self) -> None:
         """Run until told to stop. Any fault of any part ends the whole."""
-        settings = self._loaded.settings
-        if faults := [*missing_to_run(settings), *unbuilt_placements(settings)]:
-            raise ConfigError(faults)
+        demand_runnable(self._loaded.settings)
         directory = state_directory(self._loaded.settings, self._env)
         async with AsyncExitStack() as stack:
             stack.enter_context(single_instance(directory))
@@ -104,6 +103,7 @@ class App:
             group.create_task(core.reloading.run(), name="reload")
             group.create_task(core.refresh_regularly(), name="refresh")
             group.create_task(core.tell_status(), name="status")
+            group.create_task(core.health.watch(core.feed, self._clock), name="checks")
             group.create_task(self._backups(store), name="backups")
             group.create_task(watchdog(self._notifier, core.answers, self._clock), name="watchdog")
             if self._loaded.path:
@@ -118,16 +118,25 @@ class App:
             await store.backup()
 
 
+def _only_foreseen(error: Exception) -> OndeckdError | None:
+    """Return the one error of ours that a group, of groups, holds."""
+    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
+        (error,) = error.exceptions
+    return error if isinstance(error, OndeckdError) else None
+
+
 async def serve(loaded: Loaded, env: Mapping[str, str], *, dry_run: bool = False) -> int:
-    """Run the daemon and return the exit code: 0 stopped, 1 fault. ConfigError and StateError go to the caller."""
+    """Run the daemon and return the exit code: 0 stopped, 1 fault. OndeckdError goes to the caller."""
     app = App(loaded, env, dry_run=dry_run)
     code = 0
     try:
         await app.run()
-    except ExceptionGroup:
+    except ExceptionGroup as group:
+        if foreseen := _only_foreseen(group):
+            raise foreseen from group
         log.exception("daemon_failed")
         code = 1
-    if app.core.placement.stalled():
+    if app.core.hangs():
         # Python would wait at its end for threads that hang in a dead disk's reads: for ever.
         logging.shutdown()
         os._exit(code)

@@ -23,8 +23,13 @@ class Asker:
         self._asked: dict[str, asyncio.Future[Any]] = {}
         self._hanging: set[str] = set()
 
+    @property
+    def hangs(self) -> bool:
+        """Whether a question hangs now."""
+        return any(not self._asked[name].done() for name in self._hanging)
+
     async def ask(self, name: str, call: Callable[[*Ts], T], *args: *Ts) -> T:
-        """Return what `call` returns; TimeoutError if it hangs, at once where the last one by this `name` still does."""
+        """Return what `call` returns; TimeoutError if it hangs, at once where the last of this `name` still does."""
         answer = self._asked.get(name)
         if answer is None or answer.done():
             self._hanging.discard(name)

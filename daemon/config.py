@@ -50,6 +50,7 @@ __all__ = [
     "UsersSettings",
     "WebSettings",
     "build",
+    "demand_runnable",
     "find_config",
     "load",
     "missing_to_run",
@@ -150,6 +151,12 @@ def missing_to_run(settings: Settings) -> list[str]:
     if not any(mapping.enabled for mapping in settings.mapping):
         missing.append("mapping: none is enabled; allowed: at least one [[mapping]] with name, plex, array and cache")
     return missing
+
+
+def demand_runnable(settings: Settings) -> None:
+    """Raise ConfigError unless the daemon can run with these settings."""
+    if faults := [*missing_to_run(settings), *unbuilt_placements(settings)]:
+        raise ConfigError(faults)
 
 
 def state_directory(settings: Settings, env: Mapping[str, str]) -> Path:

@@ -4,37 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Self
 
 import structlog
 
 from daemon import __version__
 from daemon.asking import Asker
-from daemon.clock import Clock
-from daemon.config import Loaded, Settings
+from daemon.config import Settings
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
+from daemon.given import HISTORY_MARK, Given
 from daemon.health import Health
 from daemon.holds import Holds
 from daemon.jobs import Jobs
 from daemon.live import Live
 from daemon.logs import configure
 from daemon.metrics import Metrics
-from daemon.model import Play, TaskState
+from daemon.model import TaskState
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.progress import Progress
 from daemon.reloading import Reloading
 from daemon.rooms import Rooms
-from daemon.sdnotify import Notifier
 from daemon.service import DaemonService
 from daemon.settings.hidden import secrets_of
-from daemon.state import demands, ledger, plays, tasks
-from daemon.state.store import Connection, Store
+from daemon.state import demands, ledger, tasks
+from daemon.state.store import Connection
 from daemon.storage.placement import Placement
 from daemon.web.context import WebContext
 from daemon.webhook_secret import NAME as SECRET_FILE
@@ -43,40 +38,9 @@ from daemon.workers import Workers
 
 log = structlog.get_logger()
 
-_HISTORY_MARK = "history_since"
+_SERVER = "machine_identifier"
 _THREADS_PER_WORKER = 2
 _THREADS_PER_MAPPING = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Remembered:
-    """What the rows know about the time before this process."""
-
-    plays: list[Play]
-    paused: bool
-    history_since: float | None
-
-    @classmethod
-    def read(cls, connection: Connection) -> Self:
-        """Read it."""
-        since = demands.get_meta(connection, _HISTORY_MARK)
-        paused = bool(demands.get_meta(connection, "paused"))
-        return cls(plays.open_plays(connection), paused, float(since) if since else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What the rooms are built on."""
-
-    loaded: Loaded
-    env: Mapping[str, str]
-    store: Store
-    clock: Clock
-    notifier: Notifier
-    executor: ThreadPoolExecutor
-    directory: Path
-    remembered: Remembered
-    dry_run: bool
 
 
 class Core:
@@ -92,14 +56,14 @@ class Core:
         self.feed = Feed()
         self.metrics = Metrics(__version__)
         self._progress = Progress(self.feed)
-        asker = Asker(given.executor)
-        self._rooms = Rooms(self.live, asker)
+        self._asker = Asker(given.executor)
+        self._rooms = Rooms(self.live, self._asker)
         self._rescheduled = asyncio.Event()
         self._secret = ""
         self._cached = (0, 0)
         self._counts: dict[str, int] = {}
         self.dispatcher = self._make_dispatcher()
-        self._holds = Holds(self.live, self.store, given.clock, asker, self.dispatcher.tasks_added)
+        self._holds = Holds(self.live, self.store, given.clock, self._asker, self.dispatcher.tasks_added)
         self.placement = self._make_placement()
         self.jobs = self._make_jobs()
         self.workers = Workers(self.store, self.live, given.clock, self.dispatcher, self.jobs, self._holds)
@@ -108,7 +72,14 @@ class Core:
         self.listener = self._make_listener()
         self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
         self.reloading = Reloading(
-            given.loaded, given.env, self.live, self.health, self.feed, given.notifier, self._in_force
+            given.loaded,
+            given.env,
+            self.live,
+            self.health,
+            self.feed,
+            given.notifier,
+            prepare=self._log_as,
+            in_force=self._in_force,
         )
         self.service = self._make_service()
         self._watch_figures()
@@ -159,6 +130,7 @@ class Core:
             clock=self._given.clock,
             libraries=plex.libraries,
             verify_tls=plex.verify_tls,
+            machine_identifier=self._given.remembered.machine_identifier,
             on_request=self.metrics.plex_request,
         )
 
@@ -196,7 +168,7 @@ class Core:
     async def recover(self) -> None:
         """Bring rows and disk together after a crash."""
         self._secret, made = webhook_secret(self.live.settings, self._given.directory)
-        self._log_in_force()
+        self._log_as(self.live.settings)
         if made:
             log.info("webhook_secret_created", path=str(self._given.directory / SECRET_FILE))
         if self.store.problem:
@@ -221,6 +193,10 @@ class Core:
     def web_context(self) -> WebContext:
         """Return what the HTTP server is given."""
         return WebContext(self.service, self.feed, self.metrics, lambda: self.live.settings, self._secret)
+
+    def hangs(self) -> bool:
+        """Say whether threads hang in calls to a file system."""
+        return bool(self.placement.stalled()) or self._asker.hangs
 
     async def answers(self) -> bool:
         """Say whether the database answers, for the watchdog."""
@@ -260,7 +236,12 @@ class Core:
         return await self.store.run(lambda connection: demands.watched_by(connection, user))
 
     async def _remember_history(self, mark: float) -> None:
-        await self.store.run(lambda connection: demands.put_meta(connection, _HISTORY_MARK, repr(mark)))
+        def work(connection: Connection) -> None:
+            demands.put_meta(connection, HISTORY_MARK, repr(mark))
+            # Rating keys mean nothing on another server: after a restart only the same one will do.
+            demands.put_meta(connection, _SERVER, self.library.machine_identifier)
+
+        await self.store.run(work)
 
     def _keep_free(self, total: int) -> int:
         space = self.live.settings.space
@@ -268,7 +249,6 @@ class Core:
         return max(beyond_limit, space.min_free.of(total))
 
     def _in_force(self) -> None:
-        self._log_in_force()
         settings = self.live.settings
         self.placement.configure(self.live.mappings, settings.transfer, keep_free=self._keep_free)
         self.listener.reload()
@@ -276,8 +256,7 @@ class Core:
         self.dispatcher.request_replan()
         self.dispatcher.tasks_added.ring()
 
-    def _log_in_force(self) -> None:
-        settings = self.live.settings
+    def _log_as(self, settings: Settings) -> None:
         configure(settings.log, sys.stderr, secrets=[*secrets_of(settings), self._secret], env=self._given.env)
 
 

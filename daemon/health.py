@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
+
+from daemon.clock import Clock
 from daemon.errors import AnchorMissing, NoSpace, TierUnavailable
+from daemon.feed import Feed
 from daemon.holds import Holds
 from daemon.plex.listener import Listener
 from daemon.rooms import Rooms
 from daemon.state.store import Store
 from daemon.web.service import Check
+
+log = structlog.get_logger()
+
+_EVERY = 5.0
+"""Seconds between two looks at the checks."""
 
 
 class Health:
@@ -45,6 +54,20 @@ class Health:
             self._all_well("queue", self._why_held(TierUnavailable), "nothing is held back"),
             self._config(),
         ]
+
+    async def watch(self, feed: Feed, clock: Clock) -> None:
+        """Tell of each check that turns bad or good again. Never returns."""
+        amiss: dict[str, str] = {}
+        while True:
+            await clock.sleep(_EVERY)
+            found = {check.name: check.text for check in self.checks() if not check.ok}
+            for name in found.keys() - amiss.keys():
+                if name == "plex" and self._listener.notifications.connected:
+                    log.warning("plex_lost", why=found[name])  # otherwise the socket has said it
+                feed.publish("notice", {"level": "warning", "text": f"{name}: {found[name]}"})
+            for name in amiss.keys() - found.keys():
+                feed.publish("notice", {"level": "info", "text": f"{name}: works again"})
+            amiss = found
 
     def _config(self) -> Check:
         if self.config_faults:

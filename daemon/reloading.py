@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from daemon.config import Loaded, load, missing_to_run, restart_needed, unbuilt_placements
+from daemon.config import Loaded, Settings, demand_runnable, load, restart_needed
 from daemon.errors import ConfigError
 from daemon.feed import Feed
 from daemon.health import Health
@@ -18,7 +18,10 @@ log = structlog.get_logger()
 
 
 class Reloading:
-    """Applies a new configuration while the daemon runs. `in_force` is called after each swap."""
+    """Applies a new configuration while the daemon runs.
+
+    `prepare` does what may yet show a fault (ConfigError, with nothing changed); `in_force` is called after each swap.
+    """
 
     def __init__(
         self,
@@ -28,6 +31,8 @@ class Reloading:
         health: Health,
         feed: Feed,
         notifier: Notifier,
+        *,
+        prepare: Callable[[Settings], None],
         in_force: Callable[[], None],
     ) -> None:
         self._path = loaded.path
@@ -37,6 +42,7 @@ class Reloading:
         self._health = health
         self._feed = feed
         self._notifier = notifier
+        self._prepare = prepare
         self._in_force = in_force
         self.wanted = asyncio.Event()
 
@@ -52,13 +58,7 @@ class Reloading:
     async def _reload(self) -> None:
         try:
             new = (await asyncio.to_thread(load, self._path, self._env)).settings
-        except ConfigError as error:
-            self._reject(error.faults)
-            return
-        if faults := [*missing_to_run(new), *unbuilt_placements(new)]:
-            self._reject(tuple(faults))
-            return
-        try:
+            demand_runnable(new)
             self._prepare(new)
         except ConfigError as error:
             self._reject(error.faults)

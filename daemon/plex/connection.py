@@ -146,7 +146,10 @@ class Connection:
         if self.machine_identifier not in {"", server.machineIdentifier}:
             self._server = None
             raise self._failed(
-                PlexUnavailable(f"another Plex server answers at {self.url}: {server.machineIdentifier}")
+                PlexUnavailable(
+                    f"another Plex server answers at {self.url} ({server.machineIdentifier}); "
+                    "if that is meant, give ondeckd a new state.directory"
+                )
             )
         self.machine_identifier = server.machineIdentifier
         self._server = server
