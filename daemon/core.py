@@ -13,7 +13,7 @@ from daemon.asking import Asker
 from daemon.config import Settings
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
-from daemon.given import HISTORY_MARK, Given
+from daemon.given import HISTORY_MARK, SERVER, Given
 from daemon.health import Health
 from daemon.holds import Holds
 from daemon.jobs import Jobs
@@ -38,7 +38,6 @@ from daemon.workers import Workers
 
 log = structlog.get_logger()
 
-_SERVER = "machine_identifier"
 _THREADS_PER_WORKER = 2
 _THREADS_PER_MAPPING = 4
 
@@ -239,7 +238,7 @@ class Core:
         def work(connection: Connection) -> None:
             demands.put_meta(connection, HISTORY_MARK, repr(mark))
             # Rating keys mean nothing on another server: after a restart only the same one will do.
-            demands.put_meta(connection, _SERVER, self.library.machine_identifier)
+            demands.put_meta(connection, SERVER, self.library.machine_identifier)
 
         await self.store.run(work)
 

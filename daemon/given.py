@@ -16,6 +16,7 @@ from daemon.state import demands, plays
 from daemon.state.store import Connection, Store
 
 HISTORY_MARK = "history_since"
+SERVER = "machine_identifier"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,7 @@ class Remembered:
         """Read it."""
         since = demands.get_meta(connection, HISTORY_MARK)
         paused = bool(demands.get_meta(connection, "paused"))
-        server = demands.get_meta(connection, _SERVER)
+        server = demands.get_meta(connection, SERVER)
         return cls(plays.open_plays(connection), paused, float(since) if since else None, server)
 
 

@@ -125,7 +125,7 @@ def _configuration(stage: Stage, plex: DemoServer, listen: str) -> Loaded:
             "space": {"limit": "100%", "evict_to": "100%", "min_free": "0"},
             "state": {"directory": str(stage.folder / "state"), "shutdown_grace": "5s"},
             "web": {"listen": listen},
-            "log": {"level": "warning"},
+            "log": {"level": "error"},
         }
     )
     return Loaded(settings, None, (), {})
@@ -133,12 +133,14 @@ def _configuration(stage: Stage, plex: DemoServer, listen: str) -> Loaded:
 
 def _note(viewing: Viewing, stage: Stage, tally: Tally) -> None:
     cached = all(stage.is_cached(part.file) for part in viewing.node.parts if part.exists)
+    show = stage.library.show_of(viewing.node)
+    name = f"{show.title} - {viewing.node.title}" if show else viewing.node.title
     tally.plays += 1
     tally.from_cache += cached
     tally.following += viewing.follows
     if viewing.follows and not cached:
-        tally.late.append(viewing.node.title)
-    click.echo(f"{viewing.person.title} plays {viewing.node.title!r} from the {'cache' if cached else 'array'}")
+        tally.late.append(name)
+    click.echo(f"{viewing.person.title} plays {name} from the {'cache' if cached else 'array'}")
 
 
 def _summary(tally: Tally, copied: int, damaged: list[str], files: int) -> int:
@@ -146,6 +148,8 @@ def _summary(tally: Tally, copied: int, damaged: list[str], files: int) -> int:
     click.echo(f"Plays: {tally.plays}, of which {tally.from_cache} from the cache")
     click.echo(f"Next episodes: {tally.following}, of which {len(tally.late)} were not on the cache in time")
     click.echo(f"Copied to the cache: {copied / 1e6:.1f} MB")
+    for name in tally.late:
+        click.echo(f"Late: {name}")
     for path in damaged:
         click.echo(f"Damaged: {path}")
     click.echo(
