@@ -81,7 +81,7 @@ class Dispatcher:
         self._feed = feed
         self._metrics = metrics
         self._rooms = rooms
-        self._sessions_known = sessions_known
+        self.sessions_known = sessions_known
         self._copying = copying
         self._take_back = take_back
         self._dry_run = dry_run
@@ -132,7 +132,7 @@ class Dispatcher:
 
     def _is_amiss(self) -> bool:
         """Say whether the plan waits for something of whose end nobody tells: sessions, a cache, room on it."""
-        return not self._sessions_known() or bool(self._rooms.problems or self._rooms.full)
+        return not self.sessions_known() or bool(self._rooms.problems or self._rooms.full)
 
     def _expire(self, connection: Connection) -> None:
         now = self._clock.now()
@@ -161,7 +161,7 @@ class Dispatcher:
             self._live.mappings,
             rooms,
             copying=self._copying(),
-            sessions_known=self._sessions_known(),
+            sessions_known=self.sessions_known(),
             now=now,
         )
         made = plan(picture.situation, self._live.settings, now)

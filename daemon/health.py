@@ -57,16 +57,18 @@ class Health:
 
     async def watch(self, feed: Feed, clock: Clock) -> None:
         """Tell of each check that turns bad or good again. Never returns."""
-        amiss: dict[str, str] = {}
+        amiss = {check.name: check.text for check in self.checks() if not check.ok}
         while True:
             await clock.sleep(_EVERY)
-            found = {check.name: check.text for check in self.checks() if not check.ok}
-            for name in found.keys() - amiss.keys():
+            checks = self.checks()
+            found = {check.name: check.text for check in checks if not check.ok}
+            for name, text in found.items() - amiss.items():
                 if name == "plex" and self._listener.notifications.connected:
-                    log.warning("plex_lost", why=found[name])  # otherwise the socket has said it
-                feed.publish("notice", {"level": "warning", "text": f"{name}: {found[name]}"})
-            for name in amiss.keys() - found.keys():
-                feed.publish("notice", {"level": "info", "text": f"{name}: works again"})
+                    log.warning("plex_lost", why=text)  # otherwise the socket has said it
+                feed.publish("notice", {"level": "warning", "text": f"{name}: {text}"})
+            for check in checks:
+                if check.ok and check.name in amiss:
+                    feed.publish("notice", {"level": "info", "text": f"{check.name}: {check.text}"})
             amiss = found
 
     def _config(self) -> Check:

@@ -150,6 +150,8 @@ class DaemonService:
 
     async def evict(self, target: str) -> list[int]:
         """Take a target off the cache and drop every wish for it; refuse what plays. Return the task ids."""
+        if not self._listener.sessions_known:
+            raise TargetBusy("Plex cannot say what plays now, so nothing is evicted; try again when it answers")
         keys, files = await self._held(target)
         now = self._clock.now()
         ids: list[int] = []
@@ -158,7 +160,7 @@ class DaemonService:
             playing = {play.rating_key for play in plays.open_plays(connection)}
             affected = {key for file in files for key in demands.keys_of_file(connection, file.plex_path)} | keys
             if playing & affected:
-                raise TargetBusy(f"{target} is being played")
+                raise TargetBusy(f"{target} is being played; it can be evicted once that has stopped")
             for key in affected:
                 wishes = demands.demands_of_item(connection, key)
                 kept = demands.retentions_of_item(connection, key)

@@ -13,6 +13,9 @@ from daemon.model import Task, TaskKind
 from daemon.state import tasks
 from daemon.state.store import Connection, Store
 
+_LOOK_AGAIN = 15.0
+"""Seconds after which to look again whether the sessions are known."""
+
 
 class Workers:
     """Runs tasks until told to stop.
@@ -70,6 +73,8 @@ class Workers:
         """Return the next task, or None and how many seconds there is nothing to do unless the bell rings."""
         if self.paused:
             return None, None
+        if kind is TaskKind.EVICT and not self._dispatcher.sessions_known():
+            return None, _LOOK_AGAIN  # what waits to leave may be playing now
         now = self._clock.now()
         held = self._holds.held(kind)
 

@@ -20,18 +20,13 @@ from daemon.model import (
 )
 
 
-def excluded(user: User, settings: Settings) -> bool:
-    """Say whether the settings leave this user out (by id or title)."""
-    return user.id in settings.users.exclude or user.title in settings.users.exclude
-
-
 def started(event: PlaybackStarted, item: Item, following: Iterable[Item], settings: Settings) -> Changes:
     """Demand the playing item and the episodes that follow. What an earlier play demanded stays for now.
 
     An excluded user demands nothing (what is playing is protected all the same, by being played).
     """
     play = event.play
-    if excluded(play.user, settings):
+    if settings.users.excludes(play.user):
         return Changes()
     first = [item] if settings.playback.cache_current else []
     return Changes(
@@ -97,6 +92,6 @@ def retained(
     rating_key: str, user: User, at: float, keep: float, *, watched: bool, settings: Settings
 ) -> tuple[Retention, ...]:
     """Return the retention of what a user played; none for an excluded user or a setting of 0."""
-    if not keep or excluded(user, settings):
+    if not keep or settings.users.excludes(user):
         return ()
     return (Retention(rating_key, user.id, at + keep, "watched" if watched else "stopped half-way"),)

@@ -162,10 +162,13 @@ class Lanes:
     async def _introduce(self, lane: _Lane) -> bool:
         """Find out what plays and who plays it; False: it is to be left alone. Raises _Over."""
         play_id, key = lane.play.id, lane.play.rating_key
+        selected = self._library.libraries
         if self._is_pending(play_id):
             lane.item, _ = await together(self._item(lane), self._look())
         else:
             lane.item = await self._item(lane)
+        if lane.item is None and selected != self._library.libraries:
+            lane.item = await self._item(lane)  # a reload came between the question and its answer
         if lane.item is None:
             log.debug("play_left_alone", rating_key=key)
             self._tracker.ignore(play_id, self._clock.now())
@@ -190,7 +193,7 @@ class Lanes:
     async def _following(self, lane: _Lane, event: Event) -> list[Item]:
         """Return what comes next, where that is to be acted on. An excluded user wants nothing."""
         item, playback = lane.item, self._settings().playback
-        if item is None or not _is_news(event) or excluded(event.play.user, self._settings()):
+        if item is None or not _is_news(event) or self._settings().users.excludes(event.play.user):
             return []
         user = event.play.user
         watched = await self._known_watched(user.id)
@@ -226,11 +229,6 @@ class Lanes:
 
     def _is_pending(self, play_id: str) -> bool:
         return any(play.id == play_id for play in self._tracker.pending())
-
-
-def excluded(user: User, settings: Settings) -> bool:
-    """Say whether the settings leave this user out (by id or title)."""
-    return user.id in settings.users.exclude or user.title in settings.users.exclude
 
 
 def _is_news(event: Event) -> TypeGuard[PlaybackStarted | PlaybackChanged]:

@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
+from daemon.model import User
 from daemon.settings.fields import (
     Amount,
     AmountOrShare,
@@ -140,6 +141,10 @@ class UsersSettings(_Table):
 
     exclude: Names = ()
     inactive_after: Duration = 0.0
+
+    def excludes(self, user: User) -> bool:
+        """Say whether this user, by id or title, counts for nothing."""
+        return user.id in self.exclude or user.title in self.exclude
 
     @property
     def people(self) -> dict[str, UserSettings]:
