@@ -155,9 +155,9 @@ class Copy:
 
     def _demand_unchanged(self, source: int) -> None:
         found = os.fstat(source)
-        if found.st_nlink == 0:
+        if found.st_nlink == 0 and not os.path.lexists(self._path):
             raise SourceMissing(f"{self._path} was deleted while it was copied")
-        if Identity.of(found) != self._identity:
+        if found.st_nlink == 0 or Identity.of(found) != self._identity:
             raise SourceChanged(f"{self._path} changed while it was copied")
 
     def _demand_room(self, target: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -68,7 +69,9 @@ class WebServer:
             await web.TCPSite(self._runner, settings.host, settings.port).start()
         except OSError as error:
             await self._runner.cleanup()
-            raise OndeckdError(f"web.listen: cannot listen on {settings.listen}: {error.strerror or error}") from error
+            # asyncio's own text says the address once more.
+            why = os.strerror(error.errno) if error.errno else error
+            raise OndeckdError(f"web.listen: cannot listen on {settings.listen}: {why}") from error
         self.url = url_for(settings.host, self._runner.addresses[0][1])
         return self
 

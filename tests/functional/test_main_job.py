@@ -157,3 +157,57 @@ async def test_a_dry_run_decides_and_moves_nothing(tmp_path: Path) -> None:
             await house.until(planned)
             assert await house.tasks() == []
     assert [path for path in (tmp_path / "cache").rglob("*") if path.is_file()] == []
+
+
+async def test_a_waiting_copy_of_a_half_watched_item_goes_on_after_the_stop(tmp_path: Path) -> None:
+    library = small_library()
+    movie, other = library.movies[:2]
+    clock = Clock(60.0)
+    async with at_home(tmp_path, library, clock=clock) as house:
+        await house.post("/api/v1/pause")
+        session = await house.plex.engine.play(ANN, movie)
+        brief = await house.plex.engine.play("Ben", other, client="phone")
+        await clock.sleep(5)
+        await house.plex.engine.stop(brief)
+        await clock.sleep(60)
+        await house.plex.engine.stop(session)
+
+        async def only_the_movie_is_left() -> bool:
+            sessions = (await house.get("/api/v1/sessions"))["total"]
+            return not sessions and [task.file.plex_path for task in await house.tasks(TaskState.QUEUED)] == [
+                library[movie].parts[0].file
+            ]
+
+        await house.until(only_the_movie_is_left)
+        await house.post("/api/v1/resume")
+        await house.until(lambda: house.is_cached(movie))
+        assert not house.is_cached(other)
+
+
+async def test_a_copy_that_needs_room_waits_until_the_eviction_has_made_it(tmp_path: Path) -> None:
+    library = small_library()
+    old, new = library.movies[:2]
+    larger = max(library[key].parts[0].size for key in (old, new))
+    quota = f"{larger / 1000 + 1:.3f}KB"
+    async with at_home(
+        tmp_path, library, space={"quota": quota}, retention={"min_stay": "0"}, playback={"min_play": "0"}
+    ) as house:
+        session = await house.plex.engine.play(ANN, old)
+        await house.until(lambda: house.is_cached(old))
+        await house.plex.engine.stop(session)
+        await house.post("/api/v1/pause")
+        await house.plex.engine.play(ANN, new)
+
+        async def queue() -> list[str]:
+            return [task.kind for task in await house.tasks(TaskState.QUEUED)]
+
+        async def only_the_eviction_waits() -> bool:
+            return await queue() == ["evict"]
+
+        await house.until(only_the_eviction_waits)
+        (planned,) = (await house.get("/api/v1/plan"))["cache_in"]
+        assert planned["waits"]
+        await house.post("/api/v1/resume")
+        await house.until(lambda: house.is_cached(new) and not house.is_cached(old))
+        await house.quiet()
+        assert [task.error for task in await house.tasks() if task.error] == []

@@ -136,6 +136,13 @@ def test_a_passed_limit_frees_retained_files_down_to_evict_to_and_no_further() -
     assert outs(made) == ["r0", "r1", "r2"]
 
 
+def test_making_room_frees_retained_files_down_to_evict_to_so_that_the_next_wish_presses_nobody() -> None:
+    held = [holding(f"r{n}", size=5 * GB, keep=NOW + (n + 1) * 86_400) for n in range(6)]
+    made = planned([want("new", NEXT, size=5 * GB)], held, room(free=12 * GB, own=30 * GB))
+
+    assert outs(made) == ["r0", "r1", "r2"]
+
+
 def test_a_full_disk_that_is_within_the_limit_evicts_nothing_retained() -> None:
     assert outs(planned(holdings=[holding("r", keep=NOW + 60)], space=room(free=11 * GB))) == []
 
