@@ -227,6 +227,8 @@ def _last(error: BaseException) -> str:
     while isinstance(reason, BaseException):
         error = reason
         reason = getattr(error, "reason", None) or (error.args[0] if error.args else None)
+        if not isinstance(reason, BaseException):
+            reason = error.__cause__
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -125,7 +126,7 @@ class Notifications:
         except TimeoutError:
             return _Failure("Plex does not answer in time")
         except aiohttp.ClientConnectorError as error:
-            return _Failure(f"Plex cannot be reached: {error.os_error.strerror or error.os_error}")
+            return _Failure(f"Plex cannot be reached: {_plain(error.os_error)}")
         except (aiohttp.ClientError, OSError) as error:
             return _Failure(f"Plex cannot be reached: {type(error).__name__}")
         async with socket:
@@ -166,6 +167,13 @@ class Notifications:
         say = log.debug if self._warned == failure.text else log.warning
         self._warned = failure.text
         say("plex_lost", why=failure.text)
+
+
+def _plain(error: OSError) -> str:
+    """Return the reason without the address that asyncio writes into it."""
+    if isinstance(error, ConnectionError) and error.errno:
+        return os.strerror(error.errno)
+    return error.strerror or str(error)
 
 
 def _refusal(status: int) -> _Failure:

@@ -21,8 +21,10 @@ PROGRAM = f"""#!/bin/sh
 cd {CHECKOUT}
 PYTHONDONTWRITEBYTECODE=1 exec {sys.executable} -m daemon "$@"
 """
-LOCAL = """
+# The unit's own /tmp is empty, and a checkout may lie there.
+LOCAL = f"""
 [Service]
+BindReadOnlyPaths={CHECKOUT}
 LoadCredential=plex-token:/etc/ondeckd/plex-token
 RestartSec=100ms
 WatchdogSec=3s

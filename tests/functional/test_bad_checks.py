@@ -1,0 +1,103 @@
+"""``ondeckd check``: one readable line for each thing, and an exit code that says what kind of thing is wrong."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.bad_input import memory_disk, plex_down, remount
+from tests.support.command_line import Said, config_file, ondeckd
+from tests.support.daemon import House, at_home
+from tests.support.needs import needs_root
+from tests.support.plex import small_library
+
+_LINE = re.compile(r"(ok|note|warning|FAULT) +[\w .]+: \S.*")
+
+
+async def _check(house: House, *words: str) -> Said:
+    return await ondeckd(config_file(house.folder / "etc", house.settings), "check", *words)
+
+
+def _faults(said: Said) -> list[str]:
+    lines = said.out.splitlines()
+    assert all(_LINE.fullmatch(line) for line in lines), said.out
+    return [line.removeprefix("FAULT").strip() for line in lines if line.startswith("FAULT")]
+
+
+async def test_everything_is_well(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False) as house:
+        said = await _check(house)
+        assert (said.code, said.err, _faults(said)) == (0, "", [])
+        for about in ("configuration", "state", "webhook", "plex", "library TV Shows", "mapping"):
+            assert re.search(rf"^(ok|note) +{about}: ", said.out, re.MULTILINE), about
+        lines = json.loads((await _check(house, "--json")).out)
+        assert {line["level"] for line in lines} <= {"ok", "note", "warning"}
+
+
+@pytest.mark.parametrize("what", ["token", "down", "starting"])
+async def test_plex_is_not_right(tmp_path: Path, what: str) -> None:
+    async with at_home(tmp_path, small_library(), start=False) as house:
+        url = house.plex.url
+        if what == "token":
+            house.settings["plex"]["token"] = "wrong"
+            why = "Plex refuses the token (401)"
+        elif what == "down":
+            await plex_down(house)
+            why = "Plex cannot be reached: Connection refused"
+        else:
+            await house.plex.restart(maintenance_for=600)
+            why = "Plex is starting (503)"
+        said = await _check(house)
+        assert (said.code, _faults(said)) == (69, [f"plex: {url}: {why}"])
+
+
+async def test_folders_are_not_right(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False) as house:
+        films, shows = house.settings["mapping"]
+        films["cache"] = str(tmp_path / "nowhere")
+        shows["anchor"] = ".mounted"
+        said = await _check(house)
+        assert said.code == 78
+        assert _faults(said) == [
+            f"mapping: Movies: cache {tmp_path / 'nowhere'} cannot be written: No such file or directory",
+            f"mapping: TV Shows: anchor .mounted is missing below {shows['array']}; is the array mounted?",
+        ]
+
+
+@needs_root
+async def test_a_cache_or_a_state_folder_that_cannot_be_written(tmp_path: Path) -> None:
+    cache, state = tmp_path / "cache" / "Movies", tmp_path / "state"
+    async with at_home(tmp_path, small_library(), start=False) as house:
+        with memory_disk(cache, "1m"), memory_disk(state, "1m"):
+            remount(cache, "ro")
+            remount(state, "ro")
+            said = await _check(house)
+    assert said.code == 78
+    first, second = _faults(said)
+    assert first.startswith(f"state: {state}: ")
+    assert "Read-only file system" in first
+    assert second == f"mapping: Movies: cache {cache} cannot be written: Read-only file system"
+
+
+async def test_a_library_that_no_mapping_covers_is_a_warning_and_one_that_plex_lacks_a_fault(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False) as house:
+        house.settings["mapping"] = house.settings["mapping"][:1]
+        said = await _check(house)
+        assert said.code == 0
+        assert "warning library TV Shows: /data/TV Shows: no [[mapping]] covers it" in said.out
+        house.settings["plex"]["libraries"] = ["Movies", "Cartoons"]
+        said = await _check(house)
+        assert (said.code, _faults(said)) == (
+            78,
+            ["plex.libraries: Plex has no movie or show library 'Cartoons'"],
+        )
+
+
+async def test_what_has_no_effect_yet_is_named(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False, on_deck={"episodes": 9}) as house:
+        said = await _check(house)
+        assert said.code == 0
+        assert "on_deck.episodes is set but not yet effective in this version" in said.out
