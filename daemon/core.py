@@ -177,6 +177,8 @@ class Core:
                 log.info("recovered", path=path, why="an unfinished copy was removed")
             for entry in await self.jobs.settle_journal():
                 log.info("recovered", path=entry.file.array_path, why="a finished copy was entered in the ledger")
+            for entry in await self.jobs.settle_evictions():
+                log.info("recovered", path=entry.file.array_path, why="an evicted copy was dropped from the ledger")
             now = self._given.clock.now()
             for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
                 log.info("recovered", path=task.file.array_path, why=f"an interrupted {task.kind} waits again")

@@ -107,6 +107,29 @@ class Jobs:
                 entered.append(entry)
         return entered
 
+    async def settle_evictions(self) -> list[Entry]:
+        """Drop from the ledger what an interrupted eviction has already deleted; return it.
+
+        The eviction may never go on: somebody may play the file now, and then the ledger must not call it cached.
+        """
+
+        def read(connection: Connection) -> list[Entry]:
+            begun = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
+            paths = [task.file.array_path for task in begun if task.kind is TaskKind.EVICT]
+            return [entry for path in paths for entry in ledger.family(connection, path)]
+
+        dropped = []
+        for entry in await self._store.run(read):
+            try:
+                gone = await self._placement.is_gone(entry)
+            except StorageError as error:
+                log.warning("recovery_waits", path=entry.file.array_path, why=str(error))
+                continue
+            if gone:
+                await self._store.run(partial(ledger.drop_entry, array_path=entry.file.array_path))
+                dropped.append(entry)
+        return dropped
+
     async def _attempt(self, task: Task) -> list[Entry] | OndeckdError:
         try:
             return await self._perform(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar, TypeVarTuple
@@ -40,11 +41,15 @@ class Means:
     lossy: set[str] = field(default_factory=set)
     """Mappings of which it was said that they cannot keep all attributes."""
 
-    async def stands(self, entry: Entry) -> bool:
-        """Say whether a copy is on the cache as recorded. Never touches the array."""
+    async def copy_of(self, entry: Entry) -> os.stat_result | None:
+        """Return what is on the cache under a copy's name, None if nothing is. Never touches the array."""
         mapping = self.mappings.by_name(entry.file.mapping)
         departure = Departure(entry, mapping, lambda _: None)
-        found = await self.threads.run(mapping.name, departure.copy)
+        return await self.threads.run(mapping.name, departure.copy)
+
+    async def stands(self, entry: Entry) -> bool:
+        """Say whether a copy is on the cache as recorded. Never touches the array."""
+        found = await self.copy_of(entry)
         return found is not None and is_recorded(found, entry)
 
 

@@ -97,6 +97,10 @@ class Placement:
         """Say whether a copy is on the cache as recorded. Never touches the array."""
         return await self._means.stands(entry)
 
+    async def is_gone(self, entry: Entry) -> bool:
+        """Say whether nothing is on the cache under a copy's name any more. Never touches the array."""
+        return await self._means.copy_of(entry) is None
+
     def sweep(self) -> list[str]:
         """Remove the temporary files of an earlier process from all caches (blocking). Return their paths."""
         return [path for mapping in self._means.mappings.all for path in leftovers.sweep(mapping)]

@@ -81,10 +81,13 @@ class Trial:
     async def _rest(self, daemon: DaemonProcess) -> None:
         """Everybody stops: time takes everything off the cache again, if no retention was forgotten."""
         await self._plex.ask("calm")
+        since = time.time()
         await daemon.until("/api/v1/status", running=0, queued=0, sessions=0, cached_files=0)
         rows = read(self._folder)
         self._find("at rest", self._disk.wrong(rows, settled=True))
-        self._find("at rest", [f"left over: {one}" for one in (*rows.demands, *rows.retentions, *rows.journal)])
+        self._find("at rest", [f"in the journal: {row}" for row in rows.journal])
+        wishes = [*rows.demands, *rows.retentions]
+        self._find("at rest", [f"left over: {row}" for row in wishes if row["until"] is None or row["until"] < since])
 
     def _find(self, when: str, wrong: list[str]) -> None:
         self.wrong += [f"{when}: {line}" for line in wrong]

@@ -26,9 +26,9 @@ SLOW = {"rate_limit": "100KB", "to_cache": 1}
 @asynccontextmanager
 async def _home(folder: Path, **settings: Any) -> AsyncIterator[House]:
     """Have a daemon run that the commands find by its configuration file."""
-    web = {"web": {"listen": f"127.0.0.1:{free_port()}"}}
+    web = {"listen": f"127.0.0.1:{free_port()}"}
     library = small_library(sizes=settings.pop("sizes", (20_000, 60_000)))
-    async with at_home(folder, library, clock=Clock(60.0), **web, **settings) as house:
+    async with at_home(folder, library, clock=Clock(60.0), web=web, **settings) as house:
         config_file(folder / "etc", house.settings)
         await until_good(house)
         yield house
