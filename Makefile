@@ -12,7 +12,7 @@ FOR ?= 60s
 help:
 	@echo "make demo       everything for real on throw-away folders against a simulated Plex ($(FOR); FOR=0 runs until Ctrl-C)"
 	@echo "make test       style, types and tests"
-	@echo "make test-long  the longer tests: more seeds, real systemd, packaging"
+	@echo "make test-long  the longer tests: killed again and again, installed as every kind of package"
 	@echo "make lint       style and types only"
 	@echo "make format     put the source into the one format"
 	@echo "make bench      the benchmarks"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AsyncExitStack
 
 import structlog
@@ -45,6 +45,7 @@ class App:
         self.stop = asyncio.Event()
         self.force = asyncio.Event()
         self.ready = asyncio.Event()
+        self._reload_wanted = asyncio.Event()
         self.url = ""
         self.core: Core
 
@@ -53,6 +54,7 @@ class App:
         demand_runnable(self._loaded.settings)
         directory = state_directory(self._loaded.settings, self._env)
         async with AsyncExitStack() as stack:
+            stack.enter_context(signals(self.stop, self.force, self._reload_wanted.set))
             stack.enter_context(single_instance(directory))
             store = await stack.enter_async_context(Store(directory))
             # Threads that hang in a dead disk's reads must not hold up the end of the process.
@@ -67,16 +69,27 @@ class App:
                     self._notifier,
                     executor,
                     directory,
+                    self._reload_wanted,
                     await store.run(Remembered.read),
                     self._dry_run,
                 )
             )
             stack.push_async_callback(self.core.library.close)
-            await self.core.recover()
-            stack.enter_context(signals(self.stop, self.force, self.core.reloading.wanted.set))
-            await self._live(store)
+            if await self._recovered():
+                await self._live(store)
             self._notifier.stopping("Stopped")
         log.info("daemon_stopped")
+
+    async def _recovered(self) -> bool:
+        """Bring rows and disk together; return False where that was interrupted by a stop."""
+        async with asyncio.TaskGroup() as group:
+            recovering = group.create_task(self.core.recover(), name="recovery")
+            stopping = group.create_task(self.stop.wait(), name="stopping")
+            await asyncio.wait({recovering, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            # What is left undone is done at the next start.
+            recovering.cancel()
+            stopping.cancel()
+        return not self.stop.is_set()
 
     async def _live(self, store: Store) -> None:
         core = self.core
@@ -102,6 +115,7 @@ class App:
             group.create_task(core.listener.run(), name="listener")
             group.create_task(core.reloading.run(), name="reload")
             group.create_task(core.refresh_regularly(), name="refresh")
+            group.create_task(core.reconcile.run(), name="reconcile")
             group.create_task(core.tell_status(), name="status")
             group.create_task(core.health.watch(core.feed, self._clock), name="checks")
             group.create_task(self._backups(store), name="backups")
@@ -115,26 +129,42 @@ class App:
     async def _backups(self, store: Store) -> None:
         while True:
             await self._clock.sleep(_BACKUP_EVERY)
+            await self.core.dispatcher.forget_old()
             await store.backup()
 
 
-def _only_foreseen(error: Exception) -> OndeckdError | None:
-    """Return the one error of ours that a group, of groups, holds."""
-    while isinstance(error, ExceptionGroup) and len(error.exceptions) == 1:
-        (error,) = error.exceptions
-    return error if isinstance(error, OndeckdError) else None
+def _leaves(group: ExceptionGroup) -> Iterator[Exception]:
+    for error in group.exceptions:
+        if isinstance(error, ExceptionGroup):
+            yield from _leaves(error)
+        else:
+            yield error
+
+
+def _only_foreseen(group: ExceptionGroup) -> list[OndeckdError]:
+    """Return the errors of ours that a group, of groups, holds, each once; none if there is any other among them."""
+    leaves = list(_leaves(group))
+    ours = {str(error): error for error in leaves if isinstance(error, OndeckdError)}
+    return list(ours.values()) if all(isinstance(error, OndeckdError) for error in leaves) else []
 
 
 async def serve(loaded: Loaded, env: Mapping[str, str], *, dry_run: bool = False) -> int:
-    """Run the daemon and return the exit code: 0 stopped, 1 fault. OndeckdError goes to the caller."""
+    """Run the daemon and return the exit code: 0 stopped, 1 fault.
+
+    The one OndeckdError for which it cannot start goes to the caller.
+    """
     app = App(loaded, env, dry_run=dry_run)
     code = 0
     try:
         await app.run()
     except ExceptionGroup as group:
-        if foreseen := _only_foreseen(group):
-            raise foreseen from group
-        log.exception("daemon_failed")
+        foreseen = _only_foreseen(group)
+        if len(foreseen) == 1 and not app.ready.is_set():
+            raise foreseen[0] from group
+        for error in foreseen:
+            log.error("daemon_failed", why=str(error))
+        if not foreseen:
+            log.exception("daemon_failed")
         code = 1
     if app.core.hangs():
         # Python would wait at its end for threads that hang in a dead disk's reads: for ever.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -34,6 +35,8 @@ def cli(context: click.Context, option: Path | None) -> None:
 @click.pass_obj
 def run(context: Context, dry_run: bool) -> None:
     """Run the daemon in the foreground."""
+    # There is nothing to read again before it has been read; unhandled, this signal would kill.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from daemon.app import serve  # noqa: PLC0415 - the other commands start faster without it
 
     sys.exit(asyncio.run(serve(context.load(), os.environ, dry_run=dry_run)))

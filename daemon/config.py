@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,9 @@ __all__ = [
 
 _PLACES = (Path("config.toml"), Path("/etc/ondeckd/config.toml"))
 
+SYSTEM_STATE = Path("/var/lib/ondeckd")
+"""What ``StateDirectory=ondeckd`` of the systemd unit means."""
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -93,9 +97,15 @@ def load(path: Path | None, env: Mapping[str, str]) -> Loaded:
     file = str(path) if path else "environment"
 
     def where(key: Key) -> str:
-        above = [key[:depth] for depth in range(len(key), 0, -1)]
-        place = next((f"{file}:{lines[part]}" for part in above if part in lines), file)
-        return overlay.variables.get(key, place)
+        if key in overlay.variables:
+            return overlay.variables[key]
+        for part in (key[:depth] for depth in range(len(key), 0, -1)):
+            if part in lines:
+                return f"{file}:{lines[part]}"
+            # What is missing beside a variable was forgotten there, not in a file that knows nothing of the table.
+            if overlay.sets_below(part):
+                return "environment"
+        return file
 
     settings = _settle(data, env, where, overlay.faults)
     variables = {dotted(key): name for key, name in overlay.variables.items()}
@@ -160,12 +170,18 @@ def demand_runnable(settings: Settings) -> None:
 
 
 def state_directory(settings: Settings, env: Mapping[str, str]) -> Path:
-    """Return the folder for what ondeckd remembers: the setting, systemd's ``$STATE_DIRECTORY``, or XDG's."""
+    """Return the folder for what ondeckd remembers: the setting, systemd's ``$STATE_DIRECTORY``, or XDG's.
+
+    For root, and for whoever may write to it, the system's folder stands before XDG's: what is tried out in a shell
+    must find, and leave, the same copies and secret as the service.
+    """
     if settings.state.directory:
         return Path(settings.state.directory)
     if given := env.get("STATE_DIRECTORY"):
         # systemd joins several with colons.
         return Path(given.split(":")[0])
+    if os.geteuid() == 0 or os.access(SYSTEM_STATE, os.W_OK | os.X_OK):
+        return SYSTEM_STATE
     home = Path(env["HOME"]) if env.get("HOME") else Path.home()
     above = Path(env.get("XDG_STATE_HOME", ""))
     # A relative one is to be ignored, says the XDG specification.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import structlog
@@ -20,10 +21,11 @@ from daemon.jobs import Jobs
 from daemon.live import Live
 from daemon.logs import configure
 from daemon.metrics import Metrics
-from daemon.model import TaskState
+from daemon.model import Event, Item, PlaybackChanged, PlaybackStarted, TaskState
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.progress import Progress
+from daemon.reconcile import Reconcile
 from daemon.reloading import Reloading
 from daemon.rooms import Rooms
 from daemon.service import DaemonService
@@ -64,6 +66,7 @@ class Core:
         self.dispatcher = self._make_dispatcher()
         self._holds = Holds(self.live, self.store, given.clock, self._asker, self.dispatcher.tasks_added)
         self.placement = self._make_placement()
+        self.reconcile = Reconcile(self.store, self.placement, self.feed, replan=self.dispatcher.request_replan)
         self.jobs = self._make_jobs()
         self.workers = Workers(self.store, self.live, given.clock, self.dispatcher, self.jobs, self._holds)
         self.workers.paused = given.remembered.paused
@@ -77,6 +80,7 @@ class Core:
             self.health,
             self.feed,
             given.notifier,
+            wanted=given.reload_wanted,
             prepare=self._log_as,
             in_force=self._in_force,
         )
@@ -138,7 +142,7 @@ class Core:
             settings=lambda: self.live.settings,
             library=self.library,
             clock=self._given.clock,
-            on_event=self.dispatcher.on_event,
+            on_event=self._on_event,
             known_watched=self._known_watched,
             on_history_mark=self._remember_history,
             history_since=self._given.remembered.history_since,
@@ -157,6 +161,7 @@ class Core:
             self.listener,
             self._progress,
             self.health,
+            self.reconcile,
         )
 
     def _watch_figures(self) -> None:
@@ -173,8 +178,9 @@ class Core:
         if self.store.problem:
             log.error("database_replaced", why=self.store.problem)
         if not self._given.dry_run:
-            for path in await asyncio.to_thread(self.placement.sweep):
-                log.info("recovered", path=path, why="an unfinished copy was removed")
+            # All of them: a copy to a mapping that has been disabled since may have been under way.
+            await asyncio.to_thread(self.placement.sweep, self.live.settings.mapping)
+            await self.reconcile.restore()
             for entry in await self.jobs.settle_journal():
                 log.info("recovered", path=entry.file.array_path, why="a finished copy was entered in the ledger")
             for entry in await self.jobs.settle_evictions():
@@ -182,6 +188,8 @@ class Core:
             now = self._given.clock.now()
             for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
                 log.info("recovered", path=task.file.array_path, why=f"an interrupted {task.kind} waits again")
+            await self.reconcile.look()
+            await self.reconcile.remember()
 
     async def work(self) -> None:
         """Run the workers; in a dry run there are none."""
@@ -201,7 +209,7 @@ class Core:
 
     async def answers(self) -> bool:
         """Say whether the database answers, for the watchdog."""
-        return await self.store.run(lambda connection: bool(connection.execute("SELECT 1").fetchone()))
+        return await self.store.answers()
 
     def status_line(self) -> str:
         """Return the one line that systemd shows."""
@@ -233,7 +241,13 @@ class Core:
         last = self.listener.notifications.last_frame_at
         return None if last is None else self._given.clock.now() - last
 
-    async def _known_watched(self, user: str) -> set[str]:
+    async def _on_event(self, event: Event, item: Item | None = None, following: Sequence[Item] = ()) -> None:
+        await self.dispatcher.on_event(event, item, following)
+        if item is not None and isinstance(event, PlaybackStarted | PlaybackChanged):
+            # Only after the event: a cache that hangs must not keep it waiting.
+            self.reconcile.soon(file.plex_path for each in (item, *following) for file in each.files)
+
+    async def _known_watched(self, user: str) -> dict[str, float]:
         return await self.store.run(lambda connection: demands.watched_by(connection, user))
 
     async def _remember_history(self, mark: float) -> None:

@@ -6,6 +6,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 
@@ -28,15 +29,18 @@ from daemon.model import (
     PlaybackConfirmed,
     PlaybackStarted,
     PlaybackStopped,
+    TaskState,
     Watched,
 )
 from daemon.planning.planner import plan
 from daemon.rooms import Rooms
-from daemon.situation import Enqueued, Picture, enqueue, look
+from daemon.situation import Enqueued, Outside, Picture, enqueue, look
 from daemon.state import demands, ledger, plays, tasks
 from daemon.state.store import Connection, Store
 
 log = structlog.get_logger()
+
+T = TypeVar("T")
 
 _LOOK_AGAIN = 15.0
 """Seconds after which to plan again while something is amiss that ends without a word."""
@@ -46,10 +50,15 @@ _HISTORY = 365 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """A plan, what it was made from, and what became of it on the queue."""
+    """A plan, and what became of it on the queue; not all that it was made from, which may be large.
+
+    `streaming` and `unmapped` are the picture's; `full` counts the files of each mapping for which there is no room.
+    """
 
     plan: Plan
-    picture: Picture
+    streaming: frozenset[str]
+    unmapped: Mapping[str, str]
+    full: Counter[str]
     enqueued: Enqueued
 
 
@@ -94,11 +103,10 @@ class Dispatcher:
 
     async def on_event(self, event: Event, item: Item | None = None, following: Sequence[Item] = ()) -> None:
         """Record an event and all that follows from it, durably, before returning."""
-        received = asyncio.get_running_loop().time()
         decision, tier = await self._commit(lambda connection: self._record(connection, event, item, following))
         if isinstance(event, PlaybackStarted):
             self._metrics.play(tier)
-            self._metrics.event_to_task(asyncio.get_running_loop().time() - received)
+            self._metrics.event_to_task(max(0.0, self._clock.now() - event.at))
         self._tell(event, item, tier, decision)
 
     async def change(self, work: Callable[[Connection], object]) -> Decision:
@@ -106,11 +114,15 @@ class Dispatcher:
         decision, _ = await self._commit(work)
         return decision
 
-    async def preview(self) -> Decision:
-        """Plan without writing anything."""
-        rooms = await self._rooms.measure()
-        now = self._clock.now()
-        return await self._store.run(lambda connection: self._decide(connection, rooms, now, act=False))
+    async def preview(self, read: Callable[[Connection, Picture, Plan], T]) -> T:
+        """Plan without writing anything, and return what `read` makes of it (in the database's thread)."""
+        outside = await self._look_outside()
+
+        def work(connection: Connection) -> T:
+            picture, made = self._plan(connection, outside, everything=True)
+            return read(connection, picture, made)
+
+        return await self._store.run(work)
 
     def is_streaming(self, mapping: str) -> bool:
         """Say whether somebody plays from the array of this mapping, as of the last plan."""
@@ -137,38 +149,55 @@ class Dispatcher:
     def _expire(self, connection: Connection) -> None:
         now = self._clock.now()
         demands.apply(connection, handlers.retention.expired(*demands.due(connection, now)))
-        plays.forget_before(connection, now - _HISTORY)
+
+    async def forget_old(self) -> None:
+        """Delete rows that nothing needs any more: old plays, items that nothing refers to."""
+        before = self._clock.now() - _HISTORY
+
+        def work(connection: Connection) -> None:
+            plays.forget_before(connection, before)
+            demands.forget_idle(connection, before)
+
+        await self._store.run(work)
 
     async def _commit(self, work: Callable[[Connection], object]) -> tuple[Decision, str]:
-        rooms = await self._rooms.measure()
+        outside = await self._look_outside()
 
         def transaction(connection: Connection) -> tuple[Decision, str, float | None]:
             said = work(connection)
-            now = self._clock.now()
-            decision = self._decide(connection, rooms, now, act=not self._dry_run)
-            moments = (decision.plan.next_due, demands.next_due(connection))
-            return decision, str(said or ""), min((one for one in moments if one is not None), default=None)
+            picture, made = self._plan(connection, outside, everything=False)
+            if made.pressed:
+                picture, made = self._plan(connection, outside, everything=True)
+            situation = picture.situation
+            enqueued = Enqueued() if self._dry_run else enqueue(connection, made, situation, outside.now)
+            full = Counter(one.file.mapping for one in made.refused if one.file.array_path not in situation.resting)
+            decision = Decision(made, picture.streaming, picture.unmapped, full, enqueued)
+            return decision, str(said or ""), self._due(connection, outside.now)
 
         decision, said, due = await self._store.run(transaction)
         self._settle(decision, due)
         return decision, said
 
-    def _decide(
-        self, connection: Connection, rooms: Mapping[str, tuple[str, int, int]], now: float, *, act: bool
-    ) -> Decision:
-        picture = look(
-            connection,
-            self._live.mappings,
-            rooms,
-            copying=self._copying(),
-            sessions_known=self.sessions_known(),
-            now=now,
+    async def _look_outside(self) -> Outside:
+        # Asked for on the loop: what these look at changes there, and must not while the database's thread reads it.
+        return Outside(await self._rooms.measure(), self._copying(), self.sessions_known(), self._clock.now())
+
+    def _plan(self, connection: Connection, outside: Outside, *, everything: bool) -> tuple[Picture, Plan]:
+        settings = self._live.settings
+        picture = look(connection, self._live.mappings, outside, settings.retention.min_stay, everything=everything)
+        return picture, plan(picture.situation, settings, outside.now)
+
+    def _due(self, connection: Connection, now: float) -> float | None:
+        """Return when time alone changes the plan."""
+        moments = (
+            demands.next_due(connection),
+            ledger.next_unfresh(connection, self._live.settings.retention.min_stay, now),
+            tasks.next_rested(connection, now),
         )
-        made = plan(picture.situation, self._live.settings, now)
-        return Decision(made, picture, enqueue(connection, made, picture, now) if act else Enqueued())
+        return min((one for one in moments if one is not None), default=None)
 
     def _settle(self, decision: Decision, due: float | None) -> None:
-        self._streaming = decision.picture.streaming
+        self._streaming = decision.streaming
         if self._dry_run:
             self._say(decision.plan)
         if due != self._next_due:
@@ -177,11 +206,8 @@ class Dispatcher:
             self._next_due = due
             if sooner:
                 self._replan.set()
-        resting = decision.picture.situation.resting
-        self._rooms.note_full(
-            Counter(one.file.mapping for one in decision.plan.refused if one.file.array_path not in resting)
-        )
-        for path, why in decision.picture.unmapped.items():
+        self._rooms.note_full(decision.full)
+        for path, why in decision.unmapped.items():
             if path not in self._reported:
                 self._reported.add(path)
                 log.warning("path_unmapped", path=path, why=why)
@@ -190,8 +216,9 @@ class Dispatcher:
             self._take_back(task_id)
         if decision.enqueued.added:
             self.tasks_added.ring()
-            for task_id in decision.enqueued.added:
-                self._feed.publish("task", {"id": task_id, "state": "queued"})
+            for task_id, new in decision.enqueued.added.items():
+                about = {"id": task_id, "kind": new.kind, "file": new.file.plex_path}
+                self._feed.publish("task", {**about, "state": TaskState.QUEUED})
 
     def _say(self, made: Plan) -> None:
         """Log what a dry run would do, once for each file."""

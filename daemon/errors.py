@@ -66,7 +66,6 @@ class NoSpace(StorageError):
     """The destination has not enough room."""
 
     retry = True
-    counts = False
     level: ClassVar[Level] = "warning"
 
 

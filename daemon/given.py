@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -48,5 +49,6 @@ class Given:
     notifier: Notifier
     executor: ThreadPoolExecutor
     directory: Path
+    reload_wanted: asyncio.Event
     remembered: Remembered
     dry_run: bool

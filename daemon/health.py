@@ -1,4 +1,4 @@
-"""What works and what does not, as one list of checks. Everything here is known already; nothing is touched to ask."""
+"""What works and what does not, as one list of checks. Everything here is known already; nobody waits who asks."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class Health:
         self._rooms = rooms
         self._holds = holds
         self._listener = listener
-        self._dry_run = dry_run
+        self.dry_run = dry_run
         self.config_faults: tuple[str, ...] = ()
         self.needs_restart: tuple[str, ...] = ()
 
     def state(self, *, paused: bool) -> str:
         """Return the daemon's state in one word."""
-        if self._dry_run:
+        if self.dry_run:
             return "dry-run"
         return "paused" if paused else "running"
 
@@ -50,16 +50,19 @@ class Health:
             self._all_well("mounts", self._rooms.problems, "every cache answers"),
             self._all_well("anchors", self._why_held(AnchorMissing), "every array is mounted, as far as was looked"),
             self._all_well("space", self._why_held(NoSpace) | self._rooms.full, "there is room"),
-            Check("store", not self._store.problem, self._store.problem or "the database answers"),
+            self._database(),
             self._all_well("queue", self._why_held(TierUnavailable), "nothing is held back"),
             self._config(),
         ]
 
     async def watch(self, feed: Feed, clock: Clock) -> None:
         """Tell of each check that turns bad or good again. Never returns."""
+        if self._store.problem:
+            feed.publish("notice", {"level": "warning", "text": f"store: {self._store.problem}"})
         amiss = {check.name: check.text for check in self.checks() if not check.ok}
         while True:
             await clock.sleep(_EVERY)
+            await self._store.answers()
             checks = self.checks()
             found = {check.name: check.text for check in checks if not check.ok}
             for name, text in found.items() - amiss.items():
@@ -70,6 +73,11 @@ class Health:
                 if check.ok and check.name in amiss:
                     feed.publish("notice", {"level": "info", "text": f"{check.name}: {check.text}"})
             amiss = found
+
+    def _database(self) -> Check:
+        trouble = self._store.trouble
+        # One that was replaced at the start is worth a word, but it works.
+        return Check("store", not trouble, trouble or self._store.problem or "the database answers")
 
     def _config(self) -> Check:
         if self.config_faults:

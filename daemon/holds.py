@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import structlog
@@ -76,6 +76,16 @@ class Holds:
             log.log(LEVELS[cause.level], "mapping_held", mapping=mapping, why=why)
             self._bell.ring()
         return True
+
+    def succeeded(self, mapping: str) -> None:
+        """Note that a task of the mapping has succeeded."""
+        hold = self._holds.get(mapping)
+        if hold is None or hold.kind is not NoSpace:
+            self.release(mapping)
+            return
+        # A small file may fit where a large one does not: the next may try, and all is well when none waits any more.
+        self._holds[mapping] = replace(hold, until=self._clock.now())
+        self._bell.ring()
 
     def release(self, mapping: str) -> None:
         """Note that the mapping works again."""

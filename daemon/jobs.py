@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import structlog
 
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
-from daemon.errors import NoSpace, OndeckdError, StorageError, Unforeseen, UnsafeEvict
+from daemon.errors import NoSpace, OndeckdError, StateError, StorageError, Unforeseen, UnsafeEvict
 from daemon.feed import Feed
 from daemon.holds import LEVELS, Holds
 from daemon.live import Live
@@ -25,8 +26,11 @@ log = structlog.get_logger()
 _ATTEMPTS = 5
 _BACK_OFF = 5.0
 """Seconds before the second attempt; doubled for each further one."""
-_REST = 3600.0
-"""Seconds for which a file that failed is left alone, unless it is played or asked for again."""
+_REST, _LONG_REST = 3600.0, 86_400.0
+"""Seconds for which a file that failed is left alone, unless it is played or asked for again: one that may succeed
+later, and one of which nobody knows why it should."""
+_ROOM_BACK_OFF = 60.0
+"""The same as `_BACK_OFF` for a file that is larger than the room that was counted on."""
 
 
 class Jobs:
@@ -107,15 +111,15 @@ class Jobs:
                 entered.append(entry)
         return entered
 
-    async def settle_evictions(self) -> list[Entry]:
-        """Drop from the ledger what an interrupted eviction has already deleted; return it.
+    async def settle_evictions(self, begun: Sequence[Task] | None = None) -> list[Entry]:
+        """Drop from the ledger what an interrupted eviction (None: any that waits) has already deleted; return it.
 
         The eviction may never go on: somebody may play the file now, and then the ledger must not call it cached.
         """
 
         def read(connection: Connection) -> list[Entry]:
-            begun = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
-            paths = [task.file.array_path for task in begun if task.kind is TaskKind.EVICT]
+            known = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING) if begun is None else begun
+            paths = [task.file.array_path for task in known if task.kind is TaskKind.EVICT]
             return [entry for path in paths for entry in ledger.family(connection, path)]
 
         dropped = []
@@ -133,6 +137,8 @@ class Jobs:
     async def _attempt(self, task: Task) -> list[Entry] | OndeckdError:
         try:
             return await self._perform(task)
+        except StateError:
+            raise  # not this task's fault, and there is nowhere to write it down
         except OndeckdError as error:
             return error
         except Exception as error:  # the one boundary: an unforeseen fault costs this task, not the daemon
@@ -152,15 +158,28 @@ class Jobs:
             for entry in family:
                 await self._evict(entry)
             return family
-        log.info("cache_in_started", path=path, bytes=task.file.size, why=task.why, task=task.id)
         return await self._placement.cache_in(
             task.file,
-            self._progress.reporter(task),
+            self._reporter(task),
             known={entry.file.array_path: entry for entry in (*arriving, *family)},
             used=used,
             busy=lambda: self._live.settings.transfer.yield_to_playback and self._dispatcher.is_streaming(mapping),
             publishing=self._publishing,
         )
+
+    def _reporter(self, task: Task) -> Callable[[int, int], None]:
+        report = self._progress.reporter(task)
+        begun = False
+
+        def heard(done: int, total: int) -> None:
+            nonlocal begun
+            # Only now, because a copy that finds no room is tried again and again without ever beginning.
+            if not begun:
+                begun = True
+                log.info("cache_in_started", path=task.file.array_path, bytes=total, why=task.why, task=task.id)
+            report(done, total)
+
+        return heard
 
     async def _publishing(self, entry: Entry) -> None:
         await self._store.run(lambda connection: journal.begin(connection, entry))
@@ -183,12 +202,13 @@ class Jobs:
         def outcome(connection: Connection) -> None:
             if task.kind is TaskKind.CACHE_IN:
                 ledger.put_entries(connection, entries)
+                ledger.note_playing(connection, now)
                 for entry in entries:
                     journal.end(connection, entry.file.array_path)
             tasks.finish(connection, task.id, TaskState.SUCCEEDED, now)
 
         await self._store.run(outcome)
-        self._holds.release(task.file.mapping)
+        self._holds.succeeded(task.file.mapping)
         size = sum(entry.file.size for entry in entries)
         seconds = now - (task.started_at or now)
         if task.kind is TaskKind.CACHE_IN:
@@ -203,40 +223,46 @@ class Jobs:
         self._dispatcher.request_replan()
 
     async def _failed(self, task: Task, error: OndeckdError) -> None:
-        if await self._holds.blame(task.file.mapping, error):
-            log.debug("task_waits", task=task.id, path=task.file.array_path, why=str(error))
+        about = {"task": task.id, "path": task.file.array_path, "kind": task.kind, "why": str(error)}
+        held = await self._holds.blame(task.file.mapping, error)
+        if held and not isinstance(error, NoSpace):
+            log.debug("task_waits", **about)
             await self._put_back(task, str(error))
-            if isinstance(error, NoSpace):
-                self._dispatcher.request_replan()
             return
-        now = self._clock.now()
-        log.log(
-            LEVELS[error.level], "task_failed", task=task.id, path=task.file.array_path, kind=task.kind, why=str(error)
-        )
-        if not error.retry or (error.counts and task.attempts >= _ATTEMPTS):
-            await self._end(task, TaskState.FAILED, error=str(error))
+        if not error.retry or task.attempts >= _ATTEMPTS:
+            log.log(LEVELS[error.level], "task_failed", **about)
+            rest = _REST if error.retry else _LONG_REST
+            await self._end(task, TaskState.FAILED, error=str(error), rest=rest)
             return
-        wait = _BACK_OFF * 2 ** (task.attempts - 1) if error.counts else 0.0
-        await self._put_back(task, str(error), not_before=now + wait, spent=error.counts)
+        log.log(LEVELS["debug" if held else "info"], "task_waits", **about)
+        # A file that turned out too large must not keep smaller ones waiting behind it.
+        pause = _ROOM_BACK_OFF if isinstance(error, NoSpace) else _BACK_OFF
+        wait = pause * 2 ** (task.attempts - 1)
+        await self._put_back(task, str(error), not_before=self._clock.now() + wait, spent=True)
+        if isinstance(error, NoSpace):
+            self._dispatcher.request_replan()
 
     async def _cancelled(self, task: Task) -> None:
         if task.id in self._taken_back:
-            await self._end(task, TaskState.CANCELLED, error="no longer wanted")
+            await self._end(task, TaskState.CANCELLED, error="taken back")
+            await self.settle_evictions([task])
         else:
             await self._put_back(task, "stopped by hand")
 
     async def _put_back(self, task: Task, why: str, *, not_before: float = 0.0, spent: bool = False) -> None:
         await self._store.run(
-            lambda connection: tasks.put_back(connection, task.id, not_before=not_before, error=why, spent=spent)
+            lambda connection: tasks.put_back(
+                connection, task.id, self._clock.now(), not_before=not_before, error=why, spent=spent
+            )
         )
         self._tell(task, TaskState.QUEUED)
         await self.settle_journal(task.file.array_path)
 
-    async def _end(self, task: Task, state: TaskState, *, error: str) -> None:
+    async def _end(self, task: Task, state: TaskState, *, error: str, rest: float = 0.0) -> None:
         now = self._clock.now()
-        rest = now + _REST if state is TaskState.FAILED else 0.0
+        again = now + rest if rest else 0.0
         await self._store.run(
-            lambda connection: tasks.finish(connection, task.id, state, now, error=error, again_after=rest)
+            lambda connection: tasks.finish(connection, task.id, state, now, error=error, again_after=again)
         )
         await self.settle_journal(task.file.array_path)
         self._tell(task, state)

@@ -87,7 +87,8 @@ class Item:
     """A movie or an episode (or the show or season above it) with all its files, optimized versions left out.
 
     `show`, `season` and `episode` are set for episodes; season 0 holds specials. `watched` and
-    `view_offset` are those of the token that asked.
+    `view_offset` are those of the token that asked. `selected` says whether its library counts: a play of any
+    other is protected, but demands nothing.
     """
 
     rating_key: str
@@ -103,6 +104,7 @@ class Item:
     episode: int = 0
     watched: bool = False
     view_offset: float = 0.0
+    selected: bool = True
 
     @property
     def label(self) -> str:
@@ -220,6 +222,8 @@ class Changes:
     drop_retentions: tuple[tuple[str, str], ...] = ()
     """Pairs of rating key and user."""
     put_retentions: tuple[Retention, ...] = ()
+    waived: tuple[tuple[str, float], ...] = ()
+    """Pairs of rating key and moment: what was cached for it since then need not stay for ``min_stay``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +243,7 @@ class Entry:
 
     `mtime_ns` and `size` are the original's at the time of copying; `checksum` is empty unless
     ``verify = "checksum"``. `parent` is the array path of the video that a sidecar belongs to, else empty.
+    `waived`: it was cached for a play that was taken back, so ``min_stay`` does not hold it.
     """
 
     file: File
@@ -248,6 +253,7 @@ class Entry:
     checksum: str = ""
     parent: str = ""
     placement: str = "union+keep"
+    waived: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,9 +347,13 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What goes in and what goes out, in order. `next_due`: when time alone changes the answer."""
+    """What goes in and what goes out, in order. `next_due`: when time alone changes the answer.
+
+    `pressed`: something did not fit, or a limit is passed.
+    """
 
     cache_ins: tuple[PlannedCacheIn, ...] = ()
     evictions: tuple[PlannedEviction, ...] = ()
     refused: tuple[Refusal, ...] = ()
     next_due: float | None = None
+    pressed: bool = False

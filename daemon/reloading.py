@@ -20,7 +20,8 @@ log = structlog.get_logger()
 class Reloading:
     """Applies a new configuration while the daemon runs.
 
-    `prepare` does what may yet show a fault (ConfigError, with nothing changed); `in_force` is called after each swap.
+    Whoever wants it sets `wanted`. `prepare` does what may yet show a fault (ConfigError, with nothing changed);
+    `in_force` is called after each swap.
     """
 
     def __init__(
@@ -32,6 +33,7 @@ class Reloading:
         feed: Feed,
         notifier: Notifier,
         *,
+        wanted: asyncio.Event,
         prepare: Callable[[Settings], None],
         in_force: Callable[[], None],
     ) -> None:
@@ -44,7 +46,7 @@ class Reloading:
         self._notifier = notifier
         self._prepare = prepare
         self._in_force = in_force
-        self.wanted = asyncio.Event()
+        self.wanted = wanted
 
     async def run(self) -> None:
         """Reload whenever it is wanted. Never returns."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import re
 from collections.abc import Iterable
 from typing import Any
@@ -13,10 +14,12 @@ from daemon.errors import TargetBusy, TargetNotFound
 from daemon.health import Health
 from daemon.jobs import Jobs
 from daemon.live import Live
-from daemon.model import Changes, File, Item, Play, Retention, TaskKind, TaskState
+from daemon.model import Changes, File, Item, Plan, Play, Retention, TaskKind, TaskState
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.progress import Progress
+from daemon.reconcile import Reconcile
+from daemon.situation import Picture
 from daemon.state import demands, ledger, plays, tasks
 from daemon.state.store import Connection, Store
 from daemon.web.service import Check, Listing, Query
@@ -44,6 +47,7 @@ class DaemonService:
         listener: Listener,
         progress: Progress,
         health: Health,
+        reconcile: Reconcile,
     ) -> None:
         self._store = store
         self._live = live
@@ -55,6 +59,7 @@ class DaemonService:
         self._listener = listener
         self._progress = progress
         self._health = health
+        self._reconcile = reconcile
         self._started_at = clock.now()
 
     async def status(self) -> dict[str, Any]:
@@ -77,19 +82,18 @@ class DaemonService:
 
     async def files(self, query: Query) -> Listing:
         """Return the files on the cache and on their way."""
-        decision = await self._dispatcher.preview()
-
-        def read(connection: Connection) -> tuple[dict[str, str], list[Any]]:
-            states = (TaskState.QUEUED, TaskState.RUNNING, TaskState.FAILED)
-            return demands.users(connection), tasks.in_state(connection, *states)
-
-        users, queue = await self._store.run(read)
-        now = self._clock.now()
-        situation = decision.picture.situation
-        resting = [task for task in queue if task.state is not TaskState.FAILED or task.not_before > now]
         min_stay = self._live.settings.retention.min_stay
-        rows = views.file_rows(situation.holdings, situation.wants, resting, users, min_stay, now)
-        return _page(rows, query, "plex_path")
+
+        def read(connection: Connection, picture: Picture, _made: Plan) -> Listing:
+            now = self._clock.now()
+            found = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING, TaskState.FAILED)
+            shown = [task for task in found if task.state is not TaskState.FAILED or task.not_before > now]
+            situation = picture.situation
+            users = demands.users(connection)
+            rows = views.file_rows(situation.holdings, situation.wants, shown, users, min_stay, now)
+            return _page(rows, query, "plex_path")
+
+        return await self._dispatcher.preview(read)
 
     async def tasks(self, query: Query) -> Listing:
         """Return all remembered tasks, newest first."""
@@ -123,14 +127,16 @@ class DaemonService:
 
     async def plan(self) -> dict[str, Any]:
         """Return what would be cached and evicted now. Touches nothing."""
-        decision = await self._dispatcher.preview()
-        users = await self._store.run(demands.users)
-        return views.plan_document(decision.plan, users)
+        return await self._dispatcher.preview(
+            lambda connection, _picture, made: views.plan_document(made, demands.users(connection))
+        )
 
     async def cache(self, target: str) -> list[int]:
         """Bring a target onto the cache for at least ``after_stopped``; return the task ids."""
+        self._refuse_in_dry_run()
         items = await self._resolve(target)
         files = [self._live.mappings.resolve(one.plex_path, one.size) for item in items for one in item.files]
+        await self._reconcile.look(file.plex_path for file in files)
         now = self._clock.now()
         keep = now + max(self._live.settings.retention.after_stopped, self._live.settings.retention.min_stay)
         ids: list[int] = []
@@ -149,11 +155,16 @@ class DaemonService:
         return ids
 
     async def evict(self, target: str) -> list[int]:
-        """Take a target off the cache and drop every wish for it; refuse what plays. Return the task ids."""
+        """Take a target off the cache, or back from its way there; drop every wish for it; refuse what plays.
+
+        Return the ids of the tasks that begin or end by this.
+        """
+        self._refuse_in_dry_run()
         if not self._listener.sessions_known:
             raise TargetBusy("Plex cannot say what plays now, so nothing is evicted; try again when it answers")
         keys, files = await self._held(target)
         now = self._clock.now()
+        ended: list[int] = []
         ids: list[int] = []
 
         def work(connection: Connection) -> None:
@@ -166,13 +177,16 @@ class DaemonService:
                 kept = demands.retentions_of_item(connection, key)
                 demands.apply(connection, released(wishes, kept))
             for file in files:
+                ended.extend(tasks.take_back_waiting(connection, file.array_path, now))
                 if ledger.get_entry(connection, file.array_path):
                     new = tasks.NewTask(TaskKind.EVICT, file, _BY_HAND, "asked for", forced=True)
                     ids.append(tasks.put(connection, new, now))
 
         await self._dispatcher.change(work)
+        for task_id in ended:
+            self._jobs.take_back(task_id)
         self._dispatcher.tasks_added.ring()
-        return ids
+        return [*ended, *ids]
 
     async def pause(self) -> None:
         """Start no new task; running ones go on. Survives a restart."""
@@ -188,8 +202,9 @@ class DaemonService:
         self._jobs.abandon_all()
 
     async def refresh(self) -> None:
-        """Read the sessions and the history of Plex again, and plan anew."""
+        """Read the sessions and the history of Plex again, look at the cached copies, and plan anew."""
         self._listener.reconcile_soon()
+        self._reconcile.everything_soon()
         self._dispatcher.request_replan()
 
     def readiness(self) -> list[Check]:
@@ -199,6 +214,10 @@ class DaemonService:
     async def webhook(self, payload: dict[str, Any]) -> bool:
         """Take a webhook's payload; say whether it concerns this server."""
         return self._listener.enqueue_webhook(payload)
+
+    def _refuse_in_dry_run(self) -> None:
+        if self._health.dry_run:
+            raise TargetBusy("this is a dry run: it decides and logs, and moves nothing")
 
     async def _set_paused(self, *, paused: bool) -> None:
         await self._store.run(lambda connection: demands.put_meta(connection, "paused", "1" if paused else ""))
@@ -244,11 +263,21 @@ def _rating_key(target: str) -> str:
 
 def _page(rows: Iterable[dict[str, Any]], query: Query, default_sort: str) -> Listing:
     needle = query.q.casefold()
-    found = [row for row in rows if not needle or needle in str(row.values()).casefold()]
+    total = 0
+
+    def matching() -> Iterable[dict[str, Any]]:
+        nonlocal total
+        for row in rows:
+            if not needle or needle in str(row.values()).casefold():
+                total += 1
+                yield row
+
     sort = query.sort or default_sort
     key = sort.removeprefix("-")
-    found.sort(key=lambda row: _rank(row.get(key)), reverse=sort.startswith("-"))
-    return Listing(found[query.offset : query.offset + query.limit], len(found))
+    # Of ten thousand rows only those of the page, and those before it, are ever there at once.
+    choose = heapq.nlargest if sort.startswith("-") else heapq.nsmallest
+    found = choose(query.offset + query.limit, matching(), key=lambda row: _rank(row.get(key)))
+    return Listing(found[query.offset :], total)
 
 
 def _rank(value: object) -> tuple[int, float, str]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
 
 from daemon.errors import UnmappedPath
 from daemon.model import Demand, Entry, File, Holding, Plan, Room, Task, TaskKind, TaskState, Want
@@ -21,18 +21,27 @@ Rooms = Mapping[str, tuple[str, int, int]]
 class Picture:
     """The situation, and what surrounds it.
 
-    `retained` are the array paths that are kept for their retention; `streaming` the mappings from whose array
-    somebody plays; `unmapped` the Plex paths that are left alone because no mapping covers them, each with the reason.
+    `streaming` are the mappings from whose array somebody plays; `unmapped` the Plex paths that no mapping covers, and
+    why.
     """
 
     situation: Situation
-    retained: frozenset[str]
     streaming: frozenset[str]
     unmapped: Mapping[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """What is not in the rows, as it was at `now`; `copying`: by array path, what running copies have still to write."""
+
+    rooms: Rooms
+    copying: Mapping[str, int]
+    sessions_known: bool
+    now: float
+
+
 class _Files:
-    """All files of items that are demanded, retained or playing, by rating key."""
+    """All files of items that are demanded or playing, by rating key."""
 
     def __init__(self, connection: Connection, mappings: Mappings) -> None:
         rows = demands.files_that_matter(connection)
@@ -46,41 +55,35 @@ class _Files:
                 self.unmapped[plex_path] = str(error)
 
 
-def look(
-    connection: Connection,
-    mappings: Mappings,
-    rooms: Rooms,
-    *,
-    copying: Mapping[str, int],
-    sessions_known: bool,
-    now: float,
-) -> Picture:
-    """Read everything the planner needs. `copying`: array path and bytes still to write of each running copy."""
+def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay: float, *, everything: bool) -> Picture:
+    """Read what the planner needs.
+
+    Without `everything` the holdings are only those that nobody wants and that need not stay: enough while there is
+    room for all wishes, and quick however much is on the cache.
+    """
+    now = outside.now
     files = _Files(connection, mappings)
     wanted: dict[str, tuple[File, list[Demand]]] = {}
     for demand in demands.all_demands(connection):
         for file in files.by_key.get(demand.rating_key, ()):
             wanted.setdefault(file.array_path, (file, []))[1].append(demand)
-    keep_until: dict[str, float] = {}
-    for key, until in demands.retained(connection, now):
-        for file in files.by_key.get(key, ()):
-            keep_until[file.array_path] = max(until, keep_until.get(file.array_path, 0.0))
-    entries = ledger.all_entries(connection)
-    held = {entry.file.array_path for entry in entries}
     playing = [play.rating_key for play in plays.open_plays(connection)]
-    played = [file for key in playing for file in files.by_key.get(key, ())]
+    played = {file.array_path: file.mapping for key in playing for file in files.by_key.get(key, ())}
+    held = ledger.held(connection, wanted.keys() | played.keys())
+    entries = ledger.all_entries(connection) if everything else ledger.unwanted(connection, now - min_stay, now)
+    keep_until = demands.retained(connection, now) if everything else {}
     situation = Situation(
         wants=[Want(file, tuple(whys)) for path, (file, whys) in wanted.items() if path not in held],
         holdings=list(_holdings(entries, wanted, keep_until)),
-        rooms=_rooms(entries, rooms, copying, mappings),
-        playing=frozenset(file.array_path for file in played),
-        running=frozenset(copying),
+        rooms=_rooms(ledger.sizes(connection), outside, mappings),
+        playing=frozenset(played),
+        running=frozenset(outside.copying),
         resting=frozenset(tasks.failed_until(connection, now)),
         # A play whose files are not known yet may be of any cached file.
-        sessions_known=sessions_known and all(key in files.known for key in playing),
+        sessions_known=outside.sessions_known and all(key in files.known for key in playing),
     )
-    streaming = frozenset(file.mapping for file in played if file.array_path not in held)
-    return Picture(situation, frozenset(keep_until), streaming, files.unmapped)
+    streaming = frozenset(mapping for path, mapping in played.items() if path not in held)
+    return Picture(situation, streaming, files.unmapped)
 
 
 def _holdings(
@@ -98,16 +101,17 @@ def _holdings(
         if entry.parent not in videos:  # a video, or a sidecar that its video left behind
             path = entry.file.array_path
             whys = tuple(wanted[path][1]) if path in wanted else ()
-            yield Holding(entry, whys, keep_until.get(path), sidecars[path])
+            yield Holding(entry, whys, keep_until.get(entry.file.plex_path), sidecars[path])
 
 
-def _rooms(entries: Iterable[Entry], rooms: Rooms, copying: Mapping[str, int], mappings: Mappings) -> dict[str, Room]:
+def _rooms(sizes: Mapping[str, int], outside: Outside, mappings: Mappings) -> dict[str, Room]:
+    rooms = outside.rooms
     own: dict[str, int] = defaultdict(int)
     reserved: dict[str, int] = defaultdict(int)
-    for entry in entries:
-        if entry.file.mapping in rooms:
-            own[rooms[entry.file.mapping][0]] += entry.file.size
-    for path, left in copying.items():
+    for mapping, size in sizes.items():
+        if mapping in rooms:
+            own[rooms[mapping][0]] += size
+    for path, left in outside.copying.items():
         try:
             mapping = mappings.from_local(path).mapping
         except UnmappedPath:  # the mapping went away while the copy runs
@@ -119,15 +123,14 @@ def _rooms(entries: Iterable[Entry], rooms: Rooms, copying: Mapping[str, int], m
 
 @dataclass(frozen=True, slots=True)
 class Enqueued:
-    """What became of a plan on the queue: new task ids, and running copies that nobody wants any more."""
+    """What became of a plan on the queue: the new tasks by id, and the running tasks that must end."""
 
-    added: tuple[int, ...] = ()
+    added: Mapping[int, tasks.NewTask] = field(default_factory=dict)
     unwanted: tuple[int, ...] = ()
 
 
-def enqueue(connection: Connection, plan: Plan, picture: Picture, now: float) -> Enqueued:
+def enqueue(connection: Connection, plan: Plan, situation: Situation, now: float) -> Enqueued:
     """Make the queue say what the plan says: put what is missing, take back what is no longer planned."""
-    queue = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
     goals = {
         one.file.array_path: tasks.NewTask(TaskKind.CACHE_IN, one.file, one.score, one.why)
         for one in plan.cache_ins
@@ -136,30 +139,43 @@ def enqueue(connection: Connection, plan: Plan, picture: Picture, now: float) ->
         one.entry.file.array_path: tasks.NewTask(TaskKind.EVICT, one.entry.file, 100 - one.score, one.why)
         for one in plan.evictions
     }
-    wanted = {want.file.array_path for want in picture.situation.wants} | picture.retained
+    wanted = {want.file.array_path for want in situation.wants}
+    queue = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
     unwanted = []
     for task in queue:
+        goal = goals.get(task.file.array_path)
+        if not _is_over(connection, task, goal, situation, wanted, now):
+            continue
         if task.state is TaskState.RUNNING:
-            if task.kind is TaskKind.CACHE_IN and not task.forced and task.file.array_path not in wanted:
-                unwanted.append(task.id)
-        elif _taken_back(task, goals, picture):
+            unwanted.append(task.id)
+        else:
             tasks.finish(connection, task.id, TaskState.CANCELLED, now, error="no longer planned")
     standing = {(task.file.array_path, task.kind, task.priority, task.why) for task in queue}
-    added = [
-        tasks.put(connection, goal, now)
+    added = {
+        tasks.put(connection, goal, now): goal
         for path, goal in goals.items()
         if (path, goal.kind, goal.priority, goal.why) not in standing
-    ]
-    return Enqueued(tuple(added), tuple(unwanted))
+    }
+    return Enqueued(added, tuple(unwanted))
 
 
-def _taken_back(task: Task, goals: Mapping[str, tasks.NewTask], picture: Picture) -> bool:
-    path = task.file.array_path
+def _is_over(
+    connection: Connection,
+    task: Task,
+    goal: tasks.NewTask | None,
+    situation: Situation,
+    wanted: Collection[str],
+    now: float,
+) -> bool:
+    """Say whether a task has to end or not to begin, because the plan is another by now."""
+    path, waits = task.file.array_path, task.state is TaskState.QUEUED
     if task.kind is TaskKind.EVICT:
-        planned = path in goals and goals[path].kind is TaskKind.EVICT
-        return path in picture.situation.playing or not (planned or task.forced)
-    if path in goals or task.forced:
+        # What plays stays, whoever asked; an eviction that has begun goes on otherwise, for it is soon over.
+        planned = task.forced or (goal is not None and goal.kind is TaskKind.EVICT)
+        return path in situation.playing or (waits and not planned)
+    if task.forced or goal is not None:
         return False
-    # A copy that waits for an item which was stopped half-way goes on: the user will come back to it.
-    demanded = any(want.file.array_path == path for want in picture.situation.wants)
-    return demanded or path not in picture.retained
+    if path in wanted:
+        return waits  # there is no room for it, or it rests; what runs has its room already
+    # A copy for an item that was stopped half-way goes on: the user will come back to it.
+    return not demands.is_retained(connection, task.file.plex_path, now)

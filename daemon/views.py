@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,21 +78,17 @@ def file_rows(
     users: Mapping[str, str],
     min_stay: float,
     now: float,
-) -> list[Row]:
-    """Return all files that are on the cache, on their way there or back, or failed to get there."""
+) -> Iterator[Row]:
+    """Yield all files that are on the cache, on their way there or back, or failed to get there."""
     leaving = {task.file.array_path for task in tasks if task.kind is TaskKind.EVICT and not task.finished_at}
     wanted = {want.file.array_path: want for want in wants}
-    rows = [
-        holding_row(holding, users, min_stay, now, leaving=holding.entry.file.array_path in leaving)
-        for holding in holdings
-    ]
-    held = {row["array_path"] for row in rows}
-    coming = {
-        task.file.array_path: task
-        for task in tasks
-        if task.kind is TaskKind.CACHE_IN and task.file.array_path not in held
-    }
-    return rows + [coming_row(task, wanted.get(path), users, now) for path, task in coming.items()]
+    coming = {task.file.array_path: task for task in tasks if task.kind is TaskKind.CACHE_IN}
+    for holding in holdings:
+        path = holding.entry.file.array_path
+        coming.pop(path, None)
+        yield holding_row(holding, users, min_stay, now, leaving=path in leaving)
+    for path, task in coming.items():
+        yield coming_row(task, wanted.get(path), users, now)
 
 
 def task_row(task: Task, progress: tuple[int, int] | None) -> Row:

@@ -20,13 +20,18 @@ from daemon.model import (
 )
 
 
+_BETWEEN_EPISODES = 3600.0
+"""Seconds for which the next episodes stay in any case: what follows must not leave between two of them."""
+
+
 def started(event: PlaybackStarted, item: Item, following: Iterable[Item], settings: Settings) -> Changes:
     """Demand the playing item and the episodes that follow. What an earlier play demanded stays for now.
 
-    An excluded user demands nothing (what is playing is protected all the same, by being played).
+    An excluded user demands nothing, nor does a library that is not selected (what is playing is protected all
+    the same, by being played).
     """
     play = event.play
-    if settings.users.excludes(play.user):
+    if settings.users.excludes(play.user) or not item.selected:
         return Changes()
     first = [item] if settings.playback.cache_current else []
     return Changes(
@@ -48,7 +53,7 @@ def started(event: PlaybackStarted, item: Item, following: Iterable[Item], setti
 def identified(
     event: PlaybackChanged, item: Item, following: Iterable[Item], made: Iterable[Demand], settings: Settings
 ) -> Changes:
-    """Make anew what the play demands, because only now it is known who plays."""
+    """Make anew what the play demands, because only now it is known who plays, or what counts or follows."""
     since = PlaybackStarted(event.play, event.at)
     return replace(started(since, item, following, settings), drop_demands=tuple(made))
 
@@ -77,10 +82,11 @@ def stopped(event: PlaybackStopped, made: Iterable[Demand], settings: Settings) 
     play = event.play
     made = list(made)
     if not play.watched and event.at - play.started_at < settings.playback.min_play:
-        return Changes(drop_demands=tuple(made))
+        taken_back = tuple((demand.rating_key, play.started_at) for demand in made)
+        return Changes(drop_demands=tuple(made), waived=taken_back)
     retention = settings.retention
-    until = event.at + max(retention.after_stopped, retention.min_stay)
     keep = retention.after_watched if play.watched else retention.after_stopped
+    until = event.at + max(keep, retention.after_stopped, retention.min_stay, _BETWEEN_EPISODES)
     return Changes(
         drop_demands=tuple(demand for demand in made if demand.kind is DemandKind.PLAYING),
         put_demands=tuple(replace(demand, until=until) for demand in made if demand.kind is DemandKind.NEXT_UP),

@@ -11,10 +11,14 @@ from daemon import logs
 
 
 @pytest.fixture(autouse=True)
-def _nothing_leaks_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A test run under systemd, or with settings of its user, is the same test."""
-    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM", "STATE_DIRECTORY"):
+def _nothing_leaks_from_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """A test run under systemd, with settings of its user, or beside a daemon in use, is the same test."""
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "JOURNAL_STREAM"):
         monkeypatch.delenv(name, raising=False)
+    # Commands of a root that have no state folder of their own must not find the system's.
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path_factory.getbasetemp() / "state"))
     for name in ("CREDENTIALS_DIRECTORY", "ONDECKD_CONFIG"):
         monkeypatch.delenv(name, raising=False)
 

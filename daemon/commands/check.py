@@ -4,45 +4,32 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
 
 import click
 
 from daemon.clock import Clock
+from daemon.commands.findings import EXIT_CONFIG, Line, space_lines
 from daemon.config import Loaded, Settings, missing_to_run, state_directory, unbuilt_placements
-from daemon.errors import OndeckdError, PlexError, UnmappedPath
+from daemon.errors import PlexError, PlexUnauthorized, StateError, UnmappedPath
+from daemon.model import User
 from daemon.plex.elements import Section
 from daemon.plex.library import PlexLibrary
+from daemon.state.peek import mappings_in_use
 from daemon.storage.paths import Mappings
 from daemon.storage.probe import check_mapping
-from daemon.webhook_secret import webhook_secret
+from daemon.webhook_secret import NAME as SECRET_FILE
+from daemon.webhook_secret import is_first_showing, webhook_secret
 
 EXIT_UNAVAILABLE = 69
-EXIT_CONFIG = 78
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One finding. `level`: ``ok``, ``note``, ``warning`` or ``fault``; `exit_code` counts for a fault."""
-
-    about: str
-    level: str
-    text: str
-    exit_code: int = 0
 
 
 async def check(loaded: Loaded, env: Mapping[str, str], *, as_json: bool) -> int:
     """Look at everything, print what was found, and return the exit code: 0, 69 or 78."""
     lines = [*_configuration(loaded, env)]
     lines += await _plex(loaded.settings)
-    for mapping in loaded.settings.mapping:
-        if not mapping.enabled:
-            lines.append(Line("mapping", "note", f"{mapping.name}: switched off"))
-            continue
-        for finding in await asyncio.to_thread(check_mapping, mapping):
-            level = "ok" if finding.ok else _LEVELS[finding.level]
-            lines.append(Line("mapping", level, finding.text, EXIT_CONFIG if level == "fault" else 0))
+    lines += await asyncio.to_thread(lambda: [*_mappings(loaded.settings, env), *space_lines(loaded.settings)])
     if as_json:
         click.echo(json.dumps([asdict(line) for line in lines], indent=2))
     else:
@@ -53,6 +40,17 @@ async def check(loaded: Loaded, env: Mapping[str, str], *, as_json: bool) -> int
 
 _LEVELS = {"debug": "note", "info": "note", "warning": "warning", "error": "fault"}
 _MARKS = {"ok": "ok     ", "note": "note   ", "warning": "warning", "fault": "FAULT  "}
+
+
+def _mappings(settings: Settings, env: Mapping[str, str]) -> Iterator[Line]:
+    used = mappings_in_use(state_directory(settings, env))
+    for mapping in settings.mapping:
+        if not mapping.enabled:
+            yield Line("mapping", "note", f"{mapping.name}: switched off")
+            continue
+        for finding in check_mapping(mapping, used=mapping.name in used):
+            level = "ok" if finding.ok else _LEVELS[finding.level]
+            yield Line("mapping", level, finding.text, EXIT_CONFIG if level == "fault" else 0)
 
 
 def _configuration(loaded: Loaded, env: Mapping[str, str]) -> Iterator[Line]:
@@ -67,16 +65,23 @@ def _configuration(loaded: Loaded, env: Mapping[str, str]) -> Iterator[Line]:
     directory = state_directory(loaded.settings, env)
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        secret, made = webhook_secret(loaded.settings, directory)
-    except (OndeckdError, OSError) as error:
-        yield Line("state", "fault", f"{directory}: {error}", EXIT_CONFIG)
+        secret, _ = webhook_secret(loaded.settings, directory)
+        configured = bool(loaded.settings.web.webhook_secret.get_secret_value())
+        show = not configured and is_first_showing(directory)
+    except (StateError, OSError) as error:
+        why = f"{directory}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        advice = "let this user write it, or change state.directory"
+        yield Line("state", "fault", f"{why}; {advice}", EXIT_CONFIG)
         return
     yield Line("state", "ok", str(directory))
-    address = f"http://{loaded.settings.web.listen}/webhook/plex?secret="
-    if made:
-        yield Line("webhook", "note", f"{address}{secret} (made just now, shown only this once)")
+    web = loaded.settings.web
+    listen = web.listen if web.port else f"{web.listen.rpartition(':')[0]}:(chosen at each start)"
+    address = f"http://{listen}/webhook/plex?secret="
+    if show:
+        yield Line("webhook", "note", f"{address}{secret} (shown only this once)")
     else:
-        yield Line("webhook", "ok", f"{address}… (the secret is in the settings or in {directory})")
+        place = "web.webhook_secret" if configured else directory / SECRET_FILE
+        yield Line("webhook", "ok", f"{address}… (the secret is in {place})")
 
 
 async def _plex(settings: Settings) -> list[Line]:
@@ -97,9 +102,18 @@ async def _plex(settings: Settings) -> list[Line]:
             await library.sessions()
             lines.append(Line("plex", "ok", "the token may see all sessions"))
             sections = await library.sections()
+            people = await library.accounts() if settings.users.exclude else []
         except PlexError as error:
-            return [Line("plex", "fault", f"{plex.url}: {error}", EXIT_UNAVAILABLE)]
-    return [*lines, *_libraries(sections, settings)]
+            what = "plex.token" if isinstance(error, PlexUnauthorized) else "plex.url, unless Plex is only down"
+            return [Line("plex", "fault", f"{plex.url}: {error}; change {what}", EXIT_UNAVAILABLE)]
+    return [*lines, *_libraries(sections, settings), *_strangers(people, settings)]
+
+
+def _strangers(people: Iterable[User], settings: Settings) -> Iterator[Line]:
+    known = {name.casefold() for person in people for name in (person.id, person.title)}
+    for name in settings.users.exclude:
+        if name.casefold() not in known:
+            yield Line("users.exclude", "warning", f"Plex knows nobody called {name!r}, so nobody is excluded by it")
 
 
 def _libraries(sections: list[Section], settings: Settings) -> Iterator[Line]:
@@ -107,7 +121,9 @@ def _libraries(sections: list[Section], settings: Settings) -> Iterator[Line]:
     names = {section.title.casefold() for section in videos} | {section.id for section in videos}
     for wanted in settings.plex.libraries:
         if wanted.casefold() not in names:
-            yield Line("plex.libraries", "fault", f"Plex has no movie or show library {wanted!r}", EXIT_CONFIG)
+            there = ", ".join(section.title for section in videos) or "none"
+            text = f"Plex has no movie or show library {wanted!r}; change it to one that is there: {there}"
+            yield Line("plex.libraries", "fault", text, EXIT_CONFIG)
     mappings = Mappings([mapping for mapping in settings.mapping if mapping.enabled])
     for section in videos:
         for location in section.locations:

@@ -148,6 +148,8 @@ def _summary(tally: Tally, copied: int, damaged: list[str], files: int) -> int:
     click.echo(f"Plays: {tally.plays}, of which {tally.from_cache} from the cache")
     click.echo(f"Next episodes: {tally.following}, of which {len(tally.late)} were not on the cache in time")
     click.echo(f"Copied to the cache: {copied / 1e6:.1f} MB")
+    if not tally.following:
+        click.echo("Nothing was played next in this time, so nothing was shown: let it run longer")
     for name in tally.late:
         click.echo(f"Late: {name}")
     for path in damaged:

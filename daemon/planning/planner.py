@@ -19,6 +19,7 @@ from daemon.model import (
 from daemon.planning.scores import Score, score
 from daemon.planning.spaces import Budget
 
+NO_ROOM = "no room"
 _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
 
 
@@ -90,6 +91,7 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
         evictions=tuple(one for part in parts for one in part.evictions),
         refused=tuple(one for part in parts for one in part.refused),
         next_due=_next_due(situation.holdings, settings, now),
+        pressed=any(part.pressed for part in parts),
     )
 
 
@@ -100,7 +102,7 @@ def _rate(holding: Holding, situation: Situation, settings: Settings, now: float
         holding,
         score(holding.demands, holding.keep_until, now),
         stays=pinned or not situation.sessions_known or path in situation.playing or path in situation.resting,
-        fresh=holding.entry.cached_at + settings.retention.min_stay > now,
+        fresh=not holding.entry.waived and holding.entry.cached_at + settings.retention.min_stay > now,
     )
 
 
@@ -120,7 +122,8 @@ def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situati
     cache_ins, refused = _admit(budget, wanted, victims, situation, evict)
     for one in _relieve(budget, victims):
         evict(one, "the cache is full")
-    return Plan(cache_ins, tuple(evictions), refused)
+    pressed = budget.available < 0 or any(one.why == NO_ROOM for one in refused)
+    return Plan(cache_ins, tuple(evictions), refused, pressed=pressed or budget.was_pressed)
 
 
 def _admit(
@@ -142,10 +145,10 @@ def _admit(
             continue
         chosen = _make_room(budget, file.size, one, victims)
         if chosen is None:
-            refused.append(Refusal(file, one.score.value, "no room"))
+            refused.append(Refusal(file, one.score.value, NO_ROOM))
             continue
+        budget.was_pressed |= bool(chosen) and budget.is_full_for(file.size)
         for victim in chosen:
-            budget.was_pressed = True
             victims.remove(victim)
             evict(victim, f"makes room for {file.plex_path}")
         waits = not budget.take(file.size)
@@ -167,8 +170,19 @@ def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held])
         chosen.append(victim)
         missing -= victim.holding.bytes
         if missing <= 0:
-            return chosen
+            return _without_needless(chosen, -missing)
     return None
+
+
+def _without_needless(chosen: list[_Held], surplus: int) -> list[_Held]:
+    """Return the victims without those that, after all, need not leave; the worthiest is spared first."""
+    kept = []
+    for victim in reversed(chosen):
+        if victim.holding.bytes <= surplus:
+            surplus -= victim.holding.bytes
+        else:
+            kept.append(victim)
+    return kept[::-1]
 
 
 def _relieve(budget: Budget, victims: list[_Held]) -> list[_Held]:

@@ -9,7 +9,7 @@ from daemon.model import Room
 class Budget:
     """The bytes that may still be placed in one room, while a plan takes and gives.
 
-    `was_pressed` is for the planner to set when something had to leave for something else.
+    `was_pressed` is for the planner to set when something had to leave because the file system is too full.
     """
 
     def __init__(self, room: Room, space: SpaceSettings) -> None:
@@ -30,6 +30,10 @@ class Budget:
         """Return how many bytes fit now; negative when a limit is already passed."""
         room = self._limit - self._used
         return room if self._quota is None else min(room, self._quota - self._own)
+
+    def is_full_for(self, size: int) -> bool:
+        """Say whether `size` does not fit because of the file system's limits, whatever the quota says."""
+        return self._used + size > self._limit
 
     @property
     def over_target(self) -> int:

@@ -228,7 +228,8 @@ def _last(error: BaseException) -> str:
         error = reason
         reason = getattr(error, "reason", None) or (error.args[0] if error.args else None)
         if not isinstance(reason, BaseException):
-            reason = error.__cause__
+            # Some versions of urllib3 name no cause; what they were handling then says it.
+            reason = error.__cause__ or (error.__context__ if isinstance(error.__context__, OSError) else None)
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return type(error).__name__

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from daemon.model import Item
+
+_JUST_NOW = 600.0
+"""Seconds in which Plex may not yet say of an episode that its owner has finished it."""
 
 _USUAL = 45 * 60.0
 """Seconds that an episode is taken to last where Plex says nothing about any of its show."""
@@ -21,8 +24,9 @@ def following(
     """Return the episodes to have ready after `current`, in order, across seasons.
 
     At least `count` of them and as many as last `min_runtime` seconds, without those whose rating key is in
-    `watched`. Specials follow only a special, and nothing else does. Episodes that share a file count once;
-    those that share it with one before them come along without being counted.
+    `watched` and those without a file (in the trash, or being replaced). Specials follow only a special, and
+    nothing else does. Episodes that share a file count once; those that share it with one before them come
+    along without being counted.
     """
     lengths = [episode.duration for episode in episodes if episode.duration > 0.0]
     usual = sum(lengths) / len(lengths) if lengths else _USUAL
@@ -30,10 +34,10 @@ def following(
     seen = _files(current)
     number, runtime = 0, 0.0
     for episode in _after(current, episodes):
-        if episode.rating_key in watched:
-            continue
         files = _files(episode)
-        if not files or not files <= seen:
+        if episode.rating_key in watched or not files:
+            continue
+        if not files <= seen:
             if number >= count and runtime >= min_runtime:
                 break
             number += 1
@@ -41,6 +45,27 @@ def following(
         seen |= files
         chosen.append(episode)
     return chosen
+
+
+def seen_by(current: Item, views: Iterable[tuple[str, float]], started_at: float) -> set[str]:
+    """Return the rating keys that a user has watched, by `views` (rating key, when).
+
+    Where the user had finished `current` before this play, it is a rewatch: then only what has been watched
+    since `started_at` counts.
+    """
+    views = list(views)
+    again = any(key == current.rating_key and at < started_at for key, at in views)
+    return {key for key, at in views if not again or at >= started_at}
+
+
+def seen_by_owner(current: Item, episodes: Iterable[Item], known: Mapping[str, float], started_at: float) -> set[str]:
+    """Return the rating keys that the owner has watched: Plex's word, and what we know from `_JUST_NOW`.
+
+    Plex's word alone does for all else, since the owner may take a mark back there. In a rewatch it says
+    nothing.
+    """
+    fresh = {key for key, at in known.items() if at > started_at - _JUST_NOW}
+    return fresh if current.watched else fresh | {one.rating_key for one in episodes if one.watched}
 
 
 def _after(current: Item, episodes: Iterable[Item]) -> list[Item]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection, Coroutine
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping
+from contextlib import suppress
 from typing import TypeGuard, TypeVar
 
 import structlog
@@ -25,13 +25,14 @@ from daemon.model import (
     Watched,
 )
 from daemon.plex.connection import together
+from daemon.plex.lane import Lane, Over
 from daemon.plex.library import PlexLibrary
 from daemon.plex.sessions import Tracker
 
 log = structlog.get_logger()
 
 OnEvent = Callable[[Event, Item | None, list[Item]], Awaitable[None]]
-KnownWatched = Callable[[str], Awaitable[Collection[str]]]
+KnownWatched = Callable[[str], Awaitable[Mapping[str, float]]]
 
 _AT_ONCE = 8
 _LOOKS = (0.3, 0.7, 2.0)
@@ -39,42 +40,18 @@ _LOOKS = (0.3, 0.7, 2.0)
 
 _FIRST_WAIT, _LONGEST_WAIT = 1.0, 30.0
 
+_PROMPT = 2.0
+"""Seconds (real ones: the viewer waits) that a start waits for the episodes that follow; they can come later."""
+
 T = TypeVar("T")
-
-
-class _Over(Exception):
-    """The play ended before Plex answered."""
-
-
-@dataclass(slots=True)
-class _Lane:
-    play: Play
-    told: bool = False
-    item: Item | None = None
-    events: deque[Event] = field(default_factory=deque)
-    wake: asyncio.Event = field(default_factory=asyncio.Event)
-    ended: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def put(self, event: Event) -> None:
-        if not isinstance(event, Watched):
-            self.play = event.play
-        self.events.append(event)
-        self.wake.set()
-        if isinstance(event, PlaybackStopped):
-            self.ended.set()
-
-    async def get(self) -> Event:
-        while not self.events:
-            self.wake.clear()
-            await self.wake.wait()
-        return self.events.popleft()
 
 
 class Lanes:
     """One lane for each open play.
 
     A play whose item cannot be read now is tried again for as long as it lives, and its start is delivered
-    then. `look` reads the sessions once and feeds the tracker; `dispatch` takes events that the tracker says.
+    then. A start does not wait for long for what follows: that is delivered by ``identified``. `look` reads
+    the sessions once and feeds the tracker; `dispatch` takes events that the tracker says.
     """
 
     def __init__(
@@ -98,7 +75,7 @@ class Lanes:
         self._on_event = on_event
         self._known_watched = known_watched
         self._limit = asyncio.Semaphore(_AT_ONCE)
-        self._lanes: dict[str, _Lane] = {}
+        self._lanes: dict[str, Lane] = {}
         self._loose: deque[Watched] = deque()
         self._loose_wake = asyncio.Event()
         group.create_task(self._run_loose(), name="watched")
@@ -125,12 +102,26 @@ class Lanes:
             if play.id not in self._lanes:
                 self._open(play)
 
-    def _open(self, play: Play, *, told: bool = False) -> _Lane:
-        self._lanes[play.id] = lane = _Lane(play, told=told)
+    def reselect(self) -> None:
+        """Look anew at each play, because other libraries count now."""
+        for lane in self._lanes.values():
+            if lane.told or lane.item is not None:
+                self._group.create_task(self._reselect(lane), name=f"reselect {lane.play.id}")
+
+    async def _reselect(self, lane: Lane) -> None:
+        before = lane.item
+        with suppress(Over):
+            await self._read_item(lane)
+            changed = lane.item is not None and (before is None or before.selected != lane.item.selected)
+            if changed and not lane.starts and not self._is_pending(lane.play.id):
+                lane.put(PlaybackChanged(lane.play, self._clock.now(), "identified"))
+
+    def _open(self, play: Play, *, told: bool = False) -> Lane:
+        self._lanes[play.id] = lane = Lane(play, told=told)
         self._group.create_task(self._run(lane), name=f"play {play.id}")
         return lane
 
-    def _lane_of(self, event: Watched) -> _Lane | None:
+    def _lane_of(self, event: Watched) -> Lane | None:
         whose = (event.rating_key, event.user.id)
         lanes = self._lanes.values()
         return next((lane for lane in lanes if (lane.play.rating_key, lane.play.user.id) == whose), None)
@@ -142,33 +133,35 @@ class Lanes:
             self._loose_wake.clear()
             await self._loose_wake.wait()
 
-    async def _run(self, lane: _Lane) -> None:
+    async def _run(self, lane: Lane) -> None:
         try:
             if not lane.told and not await self._introduce(lane):
                 return
             event: Event | None = None
             while not isinstance(event, PlaybackStopped):
-                event = await lane.get()
-                following = await self._following(lane, event)
+                event, following = await lane.get()
+                if following is None:
+                    following = await self._following(lane, event)
+                if following is None and isinstance(event, PlaybackChanged):
+                    continue  # what was told stands until there is something to put in its place
                 lane.told = True
-                await self._on_event(event, lane.item, following)
-        except _Over:
-            for left in lane.events:
+                await self._on_event(event, lane.item, following or [])
+        except Over:
+            for left, _ in lane.events:
                 if isinstance(left, Watched):
                     await self._on_event(left, None, [])
         finally:
+            if lane.asking is not None:
+                lane.asking.cancel()
             del self._lanes[lane.play.id]
 
-    async def _introduce(self, lane: _Lane) -> bool:
-        """Find out what plays and who plays it; False: it is to be left alone. Raises _Over."""
+    async def _introduce(self, lane: Lane) -> bool:
+        """Find out what plays and who plays it; False: it is to be left alone. Raises Over."""
         play_id, key = lane.play.id, lane.play.rating_key
-        selected = self._library.libraries
         if self._is_pending(play_id):
-            lane.item, _ = await together(self._item(lane), self._look())
+            await together(self._read_item(lane), self._look())
         else:
-            lane.item = await self._item(lane)
-        if lane.item is None and selected != self._library.libraries:
-            lane.item = await self._item(lane)  # a reload came between the question and its answer
+            await self._read_item(lane)
         if lane.item is None:
             log.debug("play_left_alone", rating_key=key)
             self._tracker.ignore(play_id, self._clock.now())
@@ -184,48 +177,99 @@ class Lanes:
             self.dispatch(self._tracker.identify(play_id, now, user=nobody, duration=duration))
         return bool(lane.events) or self._tracker.is_open(play_id)
 
-    async def _item(self, lane: _Lane) -> Item | None:
+    async def _read_item(self, lane: Lane) -> None:
+        lane.item = await self._persist(lane, lambda: self._item(lane.play.rating_key), self._gone(lane))
+
+    async def _item(self, rating_key: str) -> Item | None:
+        found = await self._library.item(rating_key)
+        if found is not None and not found.files:
+            # Plex is replacing the file: acting on an item without any would make all think that it has none.
+            raise PlexNotFound(f"Plex lists no file of {rating_key}")
+        return found
+
+    async def _following(self, lane: Lane, event: Event) -> list[Item] | None:
+        """Return what comes next, where that is to be acted on; None: Plex does not say it promptly.
+
+        An excluded user wants nothing, and nothing is wanted of a library that is not selected.
+        """
+        if not _is_news(event):
+            return []
+        if lane.asking is not None:
+            lane.asking.cancel()  # it asks for another user or by other settings
+            lane.asking = None
+        if lane.item is None or not lane.item.selected or self._settings().users.excludes(event.play.user):
+            return []
+        answer: asyncio.Future[list[Item] | None] = asyncio.get_running_loop().create_future()
+        asking = self._ask(lane, lane.item, event.play, answer)
+        lane.asking = self._group.create_task(asking, name=f"following {lane.play.id}")
         try:
-            return await self._persist(lane, lambda: self._library.item(lane.play.rating_key))
-        except PlexNotFound:
+            async with asyncio.timeout(_PROMPT):
+                return await answer
+        except TimeoutError:
             return None
 
-    async def _following(self, lane: _Lane, event: Event) -> list[Item]:
-        """Return what comes next, where that is to be acted on. An excluded user wants nothing."""
-        item, playback = lane.item, self._settings().playback
-        if item is None or not _is_news(event) or self._settings().users.excludes(event.play.user):
-            return []
-        user = event.play.user
-        watched = await self._known_watched(user.id)
-        try:
-            return await self._persist(
-                lane,
-                lambda: self._library.next_episodes(
-                    item,
-                    user,
-                    count=playback.next_episodes,
-                    min_runtime=playback.next_min_runtime,
-                    watched=watched,
-                ),
-            )
-        except (_Over, PlexNotFound):
-            return []
+    async def _ask(self, lane: Lane, item: Item, play: Play, answer: asyncio.Future[list[Item] | None]) -> None:
+        """Ask what follows until Plex says it. The first failure answers with None; then it is told later."""
+        watched = await self._known_watched(play.user.id)
+        playback = self._settings().playback
 
-    async def _persist(self, lane: _Lane, ask: Callable[[], Awaitable[T]]) -> T:
-        """Ask Plex until it answers. Raises PlexNotFound, and _Over once the play has ended."""
+        async def ask() -> list[Item]:
+            return await self._library.next_episodes(
+                item,
+                play.user,
+                count=playback.next_episodes,
+                min_runtime=playback.next_min_runtime,
+                watched=watched,
+                started_at=play.started_at,
+            )
+
+        async def for_now(_error: PlexError) -> None:
+            if not answer.done():
+                answer.set_result(None)
+
+        try:
+            following = await self._persist(lane, ask, for_now)
+        except Over:
+            return
+        if not answer.done():
+            answer.set_result(following)
+        else:
+            lane.put(PlaybackChanged(lane.play, self._clock.now(), "identified"), following)
+
+    async def _persist(
+        self, lane: Lane, ask: Callable[[], Awaitable[T]], failed: Callable[[PlexError], Awaitable[None]]
+    ) -> T:
+        """Ask Plex until it answers; `failed` is told of each error. Raises Over once the play has ended."""
         wait = _FIRST_WAIT
         while True:
             try:
                 async with self._limit:
                     return await ask()
-            except PlexNotFound:
-                raise
             except PlexError as error:
                 log.debug("play_waits_for_plex", rating_key=lane.play.rating_key, why=str(error))
+                await failed(error)
             if not self._tracker.is_open(lane.play.id):
-                raise _Over
+                raise Over
             await self._clock.wait(lane.ended, wait)
             wait = min(_LONGEST_WAIT, wait * 2)
+
+    def _gone(self, lane: Lane) -> Callable[[PlexError], Awaitable[None]]:
+        """Return what gives up a play whose item Plex does not find, once it does not list the play either.
+
+        One 404 says little: Plex may be busy with the item. A play that goes on makes itself heard again.
+        """
+        misses = 0
+
+        async def failed(error: PlexError) -> None:
+            nonlocal misses
+            if not isinstance(error, PlexNotFound) or not self._is_pending(lane.play.id):
+                return
+            misses += 1
+            await self._look()
+            if misses >= len(_LOOKS) and self._is_pending(lane.play.id) and not self._tracker.is_listed(lane.play.id):
+                self._tracker.drop(lane.play.id)
+
+        return failed
 
     def _is_pending(self, play_id: str) -> bool:
         return any(play.id == play_id for play in self._tracker.pending())

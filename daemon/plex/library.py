@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Sequence
-from dataclasses import dataclass
-from types import TracebackType
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from types import MappingProxyType, TracebackType
 from typing import Self
 from urllib.parse import quote, urlencode
 from xml.etree.ElementTree import Element
@@ -17,7 +17,7 @@ from daemon.model import OWNER, UNKNOWN_USER, Item, ItemType, User
 from daemon.plex import elements
 from daemon.plex.connection import PATIENCE, Connection, together
 from daemon.plex.elements import HistoryRow, Section
-from daemon.plex.episodes import following
+from daemon.plex.episodes import following, seen_by, seen_by_owner
 from daemon.plex.plays import SessionInfo
 
 log = structlog.get_logger()
@@ -43,7 +43,7 @@ class ServerInfo:
 class PlexLibrary:
     """Asks Plex. Every method raises PlexUnavailable, PlexUnauthorized or PlexNotFound, and nothing else.
 
-    `libraries` (names or ids, may be set at any time) limits what `item` returns; empty: no limit.
+    `libraries` (names or ids, may be set at any time) says which items are `selected`; empty: all.
     `machine_identifier`: the server that is expected; any other at this address is refused. `patience`:
     seconds of silence after which an answer is given up. `on_request` is told the name and the seconds of
     each request.
@@ -107,13 +107,18 @@ class PlexLibrary:
     async def item(self, rating_key: str) -> Item | None:
         """Return an item with all its files; None for what ondeckd leaves alone.
 
-        That is every type but movies, shows, seasons and episodes, and every library that is not selected.
+        That is every type but movies, shows, seasons and episodes, and what is in no library.
         """
         container = await self._connection.query("item", f"/library/metadata/{quote(rating_key, safe='')}")
         element = next(iter(container), None)
         if element is None:
             raise PlexNotFound(f"Plex lists nothing under {rating_key}")
-        return elements.item(element, container) if self._selected(element, container) else None
+        found = elements.item(element, container)
+        identifier, title = elements.section_of(element, container)
+        if found is None or identifier.startswith("-"):  # pre-rolls and other transient items
+            return None
+        wanted = {name.casefold() for name in self.libraries}
+        return replace(found, selected=not wanted or identifier in wanted or title.casefold() in wanted)
 
     async def leaves(self, rating_key: str) -> list[Item]:
         """Return the movie or episode itself, or all episodes of a show or season; of any library."""
@@ -130,20 +135,24 @@ class PlexLibrary:
         *,
         count: int,
         min_runtime: float = 0.0,
-        watched: Collection[str] = (),
+        watched: Mapping[str, float] = MappingProxyType({}),
+        started_at: float = 0.0,
     ) -> list[Item]:
         """Return the episodes that `user` sees after `item`, with all their files.
 
         At least `count` and as many as last `min_runtime` seconds; without those that the user has watched
-        as Plex or the caller (`watched`, rating keys) knows.
+        as Plex or the caller (`watched`: by rating key, when last) knows. Who plays (`started_at`) an episode
+        anew is taken to watch what follows anew.
         """
         if item.type is not ItemType.EPISODE or not item.show or not (count or min_runtime):
             return []
-        episodes, seen = await together(self._episodes(item.show), self._watched_by(user, item.show))
+        episodes, history = await together(self._episodes(item.show), self._watched_by(user, item.show))
         if user.id == OWNER:
-            seen |= {episode.rating_key for episode in episodes if episode.watched}
-        chosen = following(item, episodes, seen | set(watched), count=count, min_runtime=min_runtime)
-        full = {one.rating_key: one for one in await self._items([one.rating_key for one in chosen])}
+            seen = seen_by_owner(item, episodes, watched, started_at)
+        else:
+            seen = seen_by(item, [*history, *watched.items()], started_at)
+        chosen = following(item, episodes, seen, count=count, min_runtime=min_runtime)
+        full = {one.rating_key: one for one in await self._items([one.rating_key for one in chosen]) if one.files}
         return [full.get(one.rating_key, one) for one in chosen]
 
     async def sessions(self) -> list[SessionInfo]:
@@ -187,17 +196,17 @@ class PlexLibrary:
         path = f"/library/metadata/{quote(rating_key, safe='')}/allLeaves"
         return [item for item in await self._all("episodes", path) if item.type is ItemType.EPISODE]
 
-    async def _watched_by(self, user: User, show: str) -> set[str]:
-        """Return what the history says; for the owner the episodes themselves say it."""
+    async def _watched_by(self, user: User, show: str) -> list[tuple[str, float]]:
+        """Return what the history says, and when; for the owner the episodes themselves say it."""
         if user.id in {OWNER, UNKNOWN_USER}:
-            return set()
+            return []
         asked = urlencode({"accountID": user.id, "metadataItemID": show, "sort": "viewedAt:desc"})
         try:
-            return {row.rating_key for row in await self._history(asked)}
+            return [(row.rating_key, row.at) for row in await self._history(asked)]
         except PlexError as error:
             # Too many episodes on the cache are better than none.
             log.debug("history_unreadable", user=user.title, why=str(error))
-            return set()
+            return []
 
     async def _items(self, keys: Sequence[str]) -> list[Item]:
         found: list[Item] = []
@@ -233,13 +242,6 @@ class PlexLibrary:
     async def _page(self, call: str, path: str, start: int, size: int) -> Element:
         headers = {"X-Plex-Container-Start": str(start), "X-Plex-Container-Size": str(size)}
         return await self._connection.query(call, path, headers)
-
-    def _selected(self, element: Element, container: Element) -> bool:
-        identifier, title = elements.section_of(element, container)
-        if identifier.startswith("-"):
-            return False  # pre-rolls and other transient items
-        wanted = {name.casefold() for name in self.libraries}
-        return not wanted or identifier in wanted or title.casefold() in wanted
 
 
 def _holds(section: Section, path: str) -> bool:

@@ -35,9 +35,10 @@ class Listener:
     """Follows all plays for as long as `run` runs, whatever Plex does.
 
     `on_event` gets each event with the playing item (with a start, and with what follows it in this process)
-    and, with a start, the episodes that come next; an excluded user has none. A play whose user becomes known
-    late is told by a `PlaybackChanged` ``identified`` with the same additions. It is awaited per play in
-    order. `known_watched` says which rating keys a user has watched as far as the daemon knows. `plays` were
+    and, with a start, the episodes that come next; an excluded user has none, nor has a library that is not
+    selected. Where the user, those episodes, or that the library counts become known late, a `PlaybackChanged`
+    ``identified`` has the same additions. It is awaited per play in order. `known_watched` says what a user has
+    watched as far as the daemon knows: by rating key, when last. `plays` were
     open when the daemon ended; `history_since` is the last mark that `on_history_mark` was told.
     """
 
@@ -113,8 +114,10 @@ class Listener:
         settings = self._settings()
         self._tracker.min_play = settings.playback.min_play
         self._tracker.stale_session = settings.playback.stale_session
-        self._library.libraries = tuple(settings.plex.libraries)
+        before, self._library.libraries = self._library.libraries, tuple(settings.plex.libraries)
         self._tracker.reconsider()
+        if self._lanes is not None and before != self._library.libraries:
+            self._lanes.reselect()
         self._due.set()
 
     def reconcile_soon(self) -> None:
@@ -200,7 +203,7 @@ class Listener:
                 wait = min(_LONGEST_WAIT, wait * 2)
                 continue
             wait = _FIRST_WAIT
-            busy = bool(self._tracker.plays()) or not self.notifications.connected
+            busy = bool(self._tracker.plays() or self._tracker.pending()) or not self.notifications.connected
             every = _BUSY_EVERY if busy else _IDLE_EVERY
             await self._clock.wait(self._wake, every * random.uniform(0.8, 1.0))
 

@@ -164,7 +164,8 @@ class Notifications:
     def _note(self, failure: _Failure) -> None:
         """Log a failure loudly when it is news, quietly when it goes on."""
         self.state.problem, self.state.refused = failure.text, failure.refused
-        say = log.debug if self._warned == failure.text else log.warning
+        loud = log.error if failure.refused else log.warning
+        say = log.debug if self._warned == failure.text else loud
         self._warned = failure.text
         say("plex_lost", why=failure.text)
 

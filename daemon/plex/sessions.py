@@ -75,6 +75,11 @@ class Tracker:
         """Say whether this play has not ended."""
         return self._open.get(play_id) is not None
 
+    def is_listed(self, play_id: str) -> bool:
+        """Say whether the last snapshot showed this play."""
+        one = self._open.get(play_id)
+        return one is not None and one.listed is not None
+
     def connected(self, now: float) -> None:
         """Note that frames arrive from now on."""
         self._listening_since = now
@@ -158,6 +163,11 @@ class Tracker:
         if (one := self._open.get(play_id)) is not None:
             self._open.remove(one)
             self._leave_alone(one.play.rating_key, now)
+
+    def drop(self, play_id: str) -> None:
+        """Forget a play of which nobody has acted on anything yet; the next report of it begins it anew."""
+        if (one := self._open.get(play_id)) is not None:
+            self._open.remove(one)
 
     def reconsider(self) -> None:
         """Forget which items were left alone, since the settings have changed."""

@@ -64,6 +64,10 @@ class Overlay:
             if self._put(key, _value(env[name], kind), name) and env[name]:
                 self._drop_other(key)
 
+    def sets_below(self, key: Key) -> bool:
+        """Say whether a variable sets something in the table at `key`."""
+        return any(found[: len(key)] == key for found in self.variables)
+
     def _find(self, name: str) -> tuple[Key, object | None]:
         """Return the key that the variable `name` stands for and the type there; None where nothing is."""
         key: Key = ()
@@ -133,6 +137,6 @@ def _value(text: str, kind: object) -> object:
     if text.lstrip().startswith("[") or model_in(row) is not None:
         try:
             return json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return text
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -143,8 +143,9 @@ class UsersSettings(_Table):
     inactive_after: Duration = 0.0
 
     def excludes(self, user: User) -> bool:
-        """Say whether this user, by id or title, counts for nothing."""
-        return user.id in self.exclude or user.title in self.exclude
+        """Say whether this user, by id or title (in any case), counts for nothing."""
+        excluded = {name.casefold() for name in self.exclude}
+        return user.id in excluded or user.title.casefold() in excluded
 
     @property
     def people(self) -> dict[str, UserSettings]:

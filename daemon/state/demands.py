@@ -8,6 +8,10 @@ from collections.abc import Iterable
 from daemon.model import Changes, Demand, Item, ItemType, MediaFile, Retention, User
 from daemon.state.rows import DEMAND, demand, select
 
+_RETAINED = (
+    "SELECT f.plex_path, max(r.until) FROM retentions AS r JOIN item_files AS f USING (rating_key) WHERE r.until > ?1"
+)
+
 
 def put_user(connection: sqlite3.Connection, user: User, *, played_at: float | None = None) -> None:
     """Record a user's title, and when they last played something."""
@@ -41,6 +45,8 @@ def put_items(connection: sqlite3.Connection, items: Iterable[Item]) -> None:
                 item.episode,
             ),
         )
+        if not item.files:
+            continue  # Plex lists none for a moment while a file is replaced; what was known still holds
         connection.execute("DELETE FROM item_files WHERE rating_key = ?", (item.rating_key,))
         connection.executemany(
             "INSERT OR REPLACE INTO item_files VALUES (?, ?, ?, ?)",
@@ -71,11 +77,11 @@ def item(connection: sqlite3.Connection, rating_key: str) -> Item | None:
 
 
 def files_that_matter(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
-    """Return rating key, Plex path and size of each file of what is demanded, retained or playing."""
+    """Return rating key, Plex path and size of each file of what is demanded or playing."""
     return select(
         connection,
         "SELECT rating_key, plex_path, size FROM item_files WHERE rating_key IN (SELECT rating_key FROM demands "
-        "UNION SELECT rating_key FROM retentions UNION SELECT rating_key FROM plays WHERE stopped_at IS NULL)",
+        "UNION SELECT rating_key FROM plays WHERE stopped_at IS NULL)",
     )
 
 
@@ -102,6 +108,11 @@ def apply(connection: sqlite3.Connection, changes: Changes) -> None:
     connection.executemany(
         "INSERT OR REPLACE INTO retentions (rating_key, user, until, why) VALUES (?, ?, ?, ?)",
         [(new.rating_key, new.user, new.until, new.why) for new in changes.put_retentions],
+    )
+    connection.executemany(
+        "UPDATE entries SET waived = 1 WHERE cached_at >= ?2 "
+        "AND plex_path IN (SELECT plex_path FROM item_files WHERE rating_key = ?1)",
+        changes.waived,
     )
 
 
@@ -133,9 +144,24 @@ def retentions_of_item(connection: sqlite3.Connection, rating_key: str) -> list[
     return [Retention(*row) for row in select(connection, sql, rating_key)]
 
 
-def retained(connection: sqlite3.Connection, now: float) -> list[tuple[str, float]]:
-    """Return rating key and end of each retention that is not over."""
-    return select(connection, "SELECT rating_key, until FROM retentions WHERE until > ?", now)
+def retained(connection: sqlite3.Connection, now: float) -> dict[str, float]:
+    """Return until when each retained file (as Plex sees it) stays."""
+    return dict(select(connection, f"{_RETAINED} GROUP BY f.plex_path", now))
+
+
+def is_retained(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:
+    """Say whether this one file is retained."""
+    return bool(select(connection, f"{_RETAINED} AND f.plex_path = ?2 GROUP BY f.plex_path", now, plex_path))
+
+
+def forget_idle(connection: sqlite3.Connection, before: float) -> None:
+    """Delete items that nothing refers to any more, and what was watched before `before`."""
+    connection.execute(
+        "DELETE FROM items WHERE rating_key NOT IN (SELECT rating_key FROM demands UNION SELECT rating_key FROM "
+        "retentions UNION SELECT rating_key FROM plays UNION SELECT f.rating_key FROM item_files AS f "
+        "JOIN entries USING (plex_path))"
+    )
+    connection.execute("DELETE FROM watched WHERE at < ?", (before,))
 
 
 def due(connection: sqlite3.Connection, now: float) -> tuple[list[Demand], list[Retention]]:
@@ -157,9 +183,9 @@ def put_watched(connection: sqlite3.Connection, rating_key: str, user: str, at: 
     connection.execute("INSERT OR REPLACE INTO watched VALUES (?, ?, ?)", (rating_key, user, at))
 
 
-def watched_by(connection: sqlite3.Connection, user: str) -> set[str]:
-    """Return the rating keys that a user is known to have finished."""
-    return {key for (key,) in select(connection, "SELECT rating_key FROM watched WHERE user = ?", user)}
+def watched_by(connection: sqlite3.Connection, user: str) -> dict[str, float]:
+    """Return what a user is known to have finished, and when last, by rating key."""
+    return dict(select(connection, "SELECT rating_key, at FROM watched WHERE user = ?", user))
 
 
 def get_meta(connection: sqlite3.Connection, key: str) -> str:

@@ -10,7 +10,7 @@ from daemon.state.rows import ENTRY, entry, entry_values, select, to_db
 
 def begin(connection: sqlite3.Connection, new: Entry) -> None:
     """Note that this copy is about to get its final name."""
-    connection.execute(f"INSERT OR REPLACE INTO journal ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?)", entry_values(new))
+    connection.execute(f"INSERT OR REPLACE INTO journal ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)", entry_values(new))
 
 
 def end(connection: sqlite3.Connection, array_path: str) -> None:

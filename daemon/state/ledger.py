@@ -12,7 +12,7 @@ from daemon.state.rows import ENTRY, entry, entry_values, select, to_db
 def put_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     """Record placed files."""
     connection.executemany(
-        f"INSERT OR REPLACE INTO entries ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?)",
+        f"INSERT OR REPLACE INTO entries ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
         [entry_values(new) for new in entries],
     )
 
@@ -24,13 +24,67 @@ def drop_entry(connection: sqlite3.Connection, array_path: str) -> None:
 
 def all_entries(connection: sqlite3.Connection) -> list[Entry]:
     """Return every entry, sidecars included."""
-    return [entry(row) for row in select(connection, f"SELECT {ENTRY} FROM entries")]
+    return [entry(row) for row in connection.execute(f"SELECT {ENTRY} FROM entries")]
+
+
+_UNWANTED = (
+    f"SELECT {ENTRY} FROM entries AS e WHERE (waived OR cached_at <= ?1) AND NOT EXISTS (SELECT 1 FROM item_files AS f "
+    "WHERE f.plex_path = e.plex_path AND (EXISTS (SELECT 1 FROM demands AS d WHERE d.rating_key = f.rating_key) "
+    "OR EXISTS (SELECT 1 FROM retentions AS r WHERE r.rating_key = f.rating_key AND r.until > ?2))) "
+    "AND NOT EXISTS (SELECT 1 FROM entries AS p WHERE p.array_path = e.parent)"
+)
+
+
+def unwanted(connection: sqlite3.Connection, cached_before: float, now: float) -> list[Entry]:
+    """Return the entries that nobody demands, that are not retained, and that were cached before a moment.
+
+    Sidecars go with their video; only one that its video has left behind is named by itself.
+    """
+    return [entry(row) for row in select(connection, _UNWANTED, cached_before, now)]
+
+
+def held(connection: sqlite3.Connection, array_paths: Iterable[str]) -> set[str]:
+    """Return which of these files have an entry."""
+    sql = "SELECT 1 FROM entries WHERE array_path = ?"
+    return {path for path in array_paths if select(connection, sql, to_db(path))}
+
+
+def sizes(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many bytes of each mapping are recorded."""
+    return dict(select(connection, "SELECT mapping, sum(size) FROM entries GROUP BY mapping"))
+
+
+def next_unfresh(connection: sqlite3.Connection, min_stay: float, now: float) -> float | None:
+    """Return when the next entry has been on the cache for `min_stay` seconds."""
+    sql = "SELECT min(cached_at) + ?1 FROM entries WHERE cached_at > ?2 - ?1 AND NOT waived"
+    (moment,) = select(connection, sql, min_stay, now)[0]
+    return None if moment is None else float(moment)
+
+
+def note_playing(connection: sqlite3.Connection, now: float) -> None:
+    """Record that entries of open plays were played, which began before the copy was there."""
+    connection.execute(
+        "UPDATE entries SET last_played_at = ? WHERE last_played_at IS NULL AND plex_path IN (SELECT f.plex_path "
+        "FROM plays AS p JOIN item_files AS f USING (rating_key) WHERE p.stopped_at IS NULL)",
+        (now,),
+    )
 
 
 def get_entry(connection: sqlite3.Connection, array_path: str) -> Entry | None:
     """Return the entry of one file."""
     rows = select(connection, f"SELECT {ENTRY} FROM entries WHERE array_path = ?", to_db(array_path))
     return entry(rows[0]) if rows else None
+
+
+def of_plex_paths(connection: sqlite3.Connection, plex_paths: Iterable[str]) -> list[Entry]:
+    """Return the entries of these files (as Plex sees them) and of their sidecars."""
+    sql = f"SELECT {ENTRY} FROM entries WHERE plex_path = ?1 OR parent IN (SELECT array_path FROM entries WHERE plex_path = ?1)"
+    return [entry(row) for path in plex_paths for row in select(connection, sql, to_db(path))]
+
+
+def by_mapping(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return how many files of each mapping are recorded."""
+    return dict(select(connection, "SELECT mapping, count(*) FROM entries GROUP BY mapping"))
 
 
 def has_entries(connection: sqlite3.Connection, mapping: str) -> bool:
@@ -62,6 +116,6 @@ def mark_played(connection: sqlite3.Connection, plex_paths: Iterable[str], at: f
 
 
 def totals(connection: sqlite3.Connection) -> tuple[int, int]:
-    """Return how many files and bytes ondeckd holds on the cache."""
-    files, size = select(connection, "SELECT count(*), ifnull(sum(size), 0) FROM entries")[0]
+    """Return how many videos ondeckd holds on the cache, and the bytes of all their files."""
+    files, size = select(connection, "SELECT ifnull(sum(parent = ''), 0), ifnull(sum(size), 0) FROM entries")[0]
     return int(files), int(size)

@@ -42,7 +42,8 @@ def demand(row: tuple[Any, ...]) -> Demand:
 
 
 ENTRY = (
-    "plex_path, array_path, cache_path, mapping, size, mtime_ns, cached_at, last_played_at, checksum, parent, placement"
+    "plex_path, array_path, cache_path, mapping, size, mtime_ns, cached_at, last_played_at, checksum, parent, "
+    "placement, waived"
 )
 
 
@@ -60,13 +61,14 @@ def entry_values(new: Entry) -> tuple[object, ...]:
         new.checksum,
         to_db(new.parent),
         new.placement,
+        new.waived,
     )
 
 
 def entry(row: tuple[Any, ...]) -> Entry:
     """Build an entry from the columns `ENTRY`."""
     file = File(from_db(row[0]), from_db(row[1]), from_db(row[2]), row[3], row[4])
-    return Entry(file, row[5], row[6], row[7], row[8], from_db(row[9]), row[10])
+    return Entry(file, row[5], row[6], row[7], row[8], from_db(row[9]), row[10], bool(row[11]))
 
 
 PLAY = (

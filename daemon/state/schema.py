@@ -58,7 +58,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE entries (
         array_path PRIMARY KEY, plex_path NOT NULL, cache_path NOT NULL, mapping TEXT NOT NULL,
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, checksum TEXT NOT NULL,
-        cached_at REAL NOT NULL, last_played_at REAL, parent NOT NULL, placement TEXT NOT NULL
+        cached_at REAL NOT NULL, last_played_at REAL, parent NOT NULL, placement TEXT NOT NULL,
+        waived INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX entries_by_plex_path ON entries (plex_path);
     CREATE INDEX entries_by_parent ON entries (parent) WHERE parent <> '';
@@ -67,7 +68,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE TABLE journal (
         array_path PRIMARY KEY, plex_path NOT NULL, cache_path NOT NULL, mapping TEXT NOT NULL,
         size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, checksum TEXT NOT NULL,
-        cached_at REAL NOT NULL, last_played_at REAL, parent NOT NULL, placement TEXT NOT NULL
+        cached_at REAL NOT NULL, last_played_at REAL, parent NOT NULL, placement TEXT NOT NULL,
+        waived INTEGER NOT NULL
     ) WITHOUT ROWID;
 
     CREATE TABLE tasks (

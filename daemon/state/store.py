@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
 
+import structlog
+
 from daemon.errors import StateError
 from daemon.state.schema import migrate
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 
@@ -21,12 +26,15 @@ Connection = sqlite3.Connection
 
 NAME = "ondeckd.db"
 _BACKUP = "ondeckd.db.backup"
+_PATIENCE = 10.0
+"""Seconds without an answer after which that is a trouble."""
 
 
 class Store:
     """The database as an async context.
 
-    `problem` is one line for people when the database had to be replaced at start, else empty.
+    Whatever goes wrong with it or its disk is a StateError. `problem` is one line for people when the database had to
+    be replaced at start, else empty.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -34,6 +42,9 @@ class Store:
         self.backup_path = directory / _BACKUP
         self.problem = ""
         self._saved_changes = 0
+        self._file: tuple[int, int] | None = None
+        self._trouble = ""
+        self._asked_at: float | None = None
         self._connection: sqlite3.Connection | None = None
         # One thread: SQLite has one writer anyway, and a commit's fsync must not stall the event loop.
         self._executor = ThreadPoolExecutor(1, "store")
@@ -62,39 +73,87 @@ class Store:
         return await self._submit(lambda: self._transact(work))
 
     async def backup(self) -> None:
-        """Copy the database beside itself, if anything changed since the last copy."""
+        """Copy the database beside itself, if anything changed since the last copy; failing is only logged."""
         await self._submit(self._backup)
 
+    async def answers(self) -> bool:
+        """Ask the database; return whether it answers. What was found is in `trouble` from then on."""
+        self._asked_at = self._asked_at or time.monotonic()
+        try:
+            self._trouble = await self._submit(self._look)
+        except StateError as error:
+            self._trouble = str(error)
+            return False
+        finally:
+            self._asked_at = None
+        return True
+
+    @property
+    def trouble(self) -> str:
+        """Why what is remembered may be lost, in one line, as found when it was last asked; empty: all is well."""
+        silence = time.monotonic() - self._asked_at if self._asked_at else 0.0
+        return f"the database has not answered for {silence:.0f} s" if silence > _PATIENCE else self._trouble
+
     async def _submit(self, work: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._executor, work)
+        return await asyncio.get_running_loop().run_in_executor(self._executor, self._translated, work)
+
+    def _translated(self, work: Callable[[], T]) -> T:
+        try:
+            return work()
+        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+            raise  # not the disk's fault but ours: the trace must be seen
+        except sqlite3.DatabaseError as error:
+            raise StateError(f"{self.path}: {error}") from error
+        except OSError as error:
+            raise StateError(f"{error.filename or self.path}: {error.strerror or error}") from error
 
     def _transact(self, work: Callable[[Connection], T]) -> T:
         connection = self._open_connection()
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = work(connection)
+            connection.execute("COMMIT")
         except BaseException:
-            connection.execute("ROLLBACK")
+            # After some errors, a full disk among them, SQLite has rolled back by itself.
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
             raise
-        connection.execute("COMMIT")
         return result
+
+    def _look(self) -> str:
+        self._open_connection().execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        try:
+            same = _identity(self.path) == self._file
+        except FileNotFoundError:
+            return f"{self.path} was removed while ondeckd runs; a restart puts it back"
+        return "" if same else f"{self.path} was replaced while ondeckd runs; it still uses the old one"
 
     def _open_connection(self) -> sqlite3.Connection:
         assert self._connection is not None, "the store is not open"
         return self._connection
 
     def _open(self) -> None:
+        if damage := self._find_damage():
+            self._replace(damage)
+        self._file = _identity(self.path)
+
+    def _find_damage(self) -> str:
+        """Open the database unless that makes no sense; return why not."""
+        if self.backup_path.exists() and not self.path.exists():
+            return "was missing"
         try:
             self._connection = _connect(self.path)
         except sqlite3.DatabaseError as error:
             if not _is_damage(error):
                 raise StateError(f"{self.path}: cannot be opened: {error}") from error
-            self._replace(error)
+            return f"was damaged ({error})"
         except ValueError as error:
             raise StateError(f"{self.path}: {error}") from error
+        return ""
 
-    def _replace(self, damage: sqlite3.DatabaseError) -> None:
+    def _replace(self, damage: str) -> None:
         aside = _free_name(self.path.with_name(f"{NAME}.corrupt"))
+        kept = f"; kept as {aside.name}" if self.path.exists() else ""
         for suffix in ("", "-wal", "-shm"):
             part = self.path.with_name(NAME + suffix)
             if part.exists():
@@ -108,27 +167,45 @@ class Store:
             except (sqlite3.DatabaseError, ValueError):
                 source = "an empty one (the backup is damaged too)"
         self._connection = _connect(self.path)
-        self.problem = f"the database was damaged ({damage}); kept as {aside.name}, replaced by {source}"
+        self.problem = f"the database {damage}{kept}; replaced by {source}"
 
     def _backup(self) -> None:
         connection = self._open_connection()
-        if connection.total_changes == self._saved_changes and self.backup_path.exists():
+        changes = connection.total_changes
+        if changes == self._saved_changes and self.backup_path.exists():
             return
-        self._saved_changes = connection.total_changes
         part = self.backup_path.with_name(_BACKUP + ".part")
-        part.unlink(missing_ok=True)
-        target = sqlite3.connect(part)
         try:
-            connection.backup(target)
-        finally:
-            target.close()
-        part.replace(self.backup_path)
+            _save(connection, part)
+            part.replace(self.backup_path)
+        except (sqlite3.DatabaseError, OSError) as error:
+            # The last backup is still there, and the next one may succeed.
+            log.warning("backup_failed", path=str(self.backup_path), why=str(error))
+        else:
+            self._saved_changes = changes
 
     def _close(self) -> None:
         connection = self._open_connection()
         self._backup()
         connection.close()
         self._connection = None
+
+
+def _save(connection: sqlite3.Connection, part: Path) -> None:
+    part.unlink(missing_ok=True)
+    target = sqlite3.connect(part)
+    try:
+        connection.backup(target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    finally:
+        target.close()
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 def _connect(path: Path) -> sqlite3.Connection:

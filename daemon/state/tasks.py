@@ -100,7 +100,8 @@ def claim(connection: sqlite3.Connection, kind: TaskKind, now: float, *, held: C
         return None
     found = task(rows[0])
     connection.execute(
-        "UPDATE tasks SET state = 'running', started_at = ?, attempts = attempts + 1, bytes_done = 0 WHERE id = ?",
+        "UPDATE tasks SET state = 'running', started_at = ?, attempts = attempts + 1, bytes_done = 0, error = '' "
+        "WHERE id = ?",
         (now, found.id),
     )
     return get(connection, found.id)
@@ -128,7 +129,9 @@ def finish(
     )
 
 
-def put_back(connection: sqlite3.Connection, task_id: int, *, not_before: float, error: str, spent: bool) -> None:
+def put_back(
+    connection: sqlite3.Connection, task_id: int, now: float, *, error: str, spent: bool, not_before: float = 0.0
+) -> None:
     """Return a running task to the queue; `spent` says whether the attempt counts.
 
     If another task for the same file waits meanwhile, that one stands and this one ends as cancelled.
@@ -137,7 +140,7 @@ def put_back(connection: sqlite3.Connection, task_id: int, *, not_before: float,
     if found is None or found.state is not TaskState.RUNNING:
         return
     if _one(connection, to_db(found.file.array_path), TaskState.QUEUED):
-        finish(connection, task_id, TaskState.CANCELLED, not_before, error=error or "replaced")
+        finish(connection, task_id, TaskState.CANCELLED, now, error=error or "replaced")
         return
     connection.execute(
         "UPDATE tasks SET state = 'queued', not_before = ?, error = ?, attempts = attempts - ?, "
@@ -150,7 +153,7 @@ def requeue_running(connection: sqlite3.Connection, now: float) -> list[Task]:
     """Put back what a killed process left running. Done once at start, before any worker."""
     left = in_state(connection, TaskState.RUNNING)
     for one in left:
-        put_back(connection, one.id, not_before=now, error="interrupted", spent=False)
+        put_back(connection, one.id, now, error="interrupted", spent=False)
     return left
 
 
@@ -176,6 +179,24 @@ def next_wait(connection: sqlite3.Connection, now: float) -> float | None:
     sql = "SELECT min(not_before) FROM tasks WHERE state = 'queued' AND not_before > ?"
     (moment,) = select(connection, sql, now)[0]
     return None if moment is None else float(moment)
+
+
+def next_rested(connection: sqlite3.Connection, now: float) -> float | None:
+    """Return when the next failed file may be tried again."""
+    sql = "SELECT min(not_before) FROM tasks WHERE state = 'failed' AND not_before > ?"
+    (moment,) = select(connection, sql, now)[0]
+    return None if moment is None else float(moment)
+
+
+def take_back_waiting(connection: sqlite3.Connection, array_path: str, now: float) -> list[int]:
+    """Cancel the waiting cache-in of a file; return its id and that of the running one, which the caller ends."""
+    key = to_db(array_path)
+    found = [_one(connection, key, state) for state in (TaskState.QUEUED, TaskState.RUNNING)]
+    ids = [one.id for one in found if one and one.kind is TaskKind.CACHE_IN]
+    waiting = found[0]
+    if waiting and waiting.id in ids:
+        finish(connection, waiting.id, TaskState.CANCELLED, now, error="taken back by hand")
+    return ids
 
 
 def failed_until(connection: sqlite3.Connection, now: float) -> set[str]:

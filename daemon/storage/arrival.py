@@ -13,7 +13,7 @@ from pathlib import Path
 from daemon.config import MappingSettings
 from daemon.errors import NoSpace, Skipped, SourceChanged, TierUnavailable, VerifyFailed
 from daemon.model import Entry, File
-from daemon.storage import anchors, attributes, linux, tree
+from daemon.storage import anchors, attributes, linux, manifest, tree
 from daemon.storage.departure import Departure
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
@@ -51,6 +51,7 @@ class Arrival:
         self._abandoned = False
         self._folder: int | None = None
         self._temporary = ""
+        self._noted: Entry | None = None
         self._published: Entry | None = None
         self.files = OpenFiles()
         self.identity = Identity(0, 0, 0, 0, 0)
@@ -71,7 +72,7 @@ class Arrival:
                 self.identity = self._examine(os.fstat(source))
                 self._demand_union()
                 with translated(self._mapping.cache, gone=TierUnavailable):
-                    self._demand_room()
+                    self._demand_room(self.identity.size)
                     target = self._open_temporary()
             except BaseException:
                 os.close(source)
@@ -103,6 +104,7 @@ class Arrival:
             with translated(self.file.array_path):
                 if Identity.of(Path(self.file.array_path).stat()) != self.identity:
                     raise SourceChanged(f"{self.file.array_path} changed while it was copied")
+            self._note(entry)
             self._give_name(entry)
             self._demand_union()
             self._let_go()
@@ -118,6 +120,8 @@ class Arrival:
             self._let_go()
             if self._published:
                 Departure(self._published, self._mapping, self._touched).drop()
+            elif self._noted:
+                manifest.forget(self._mapping.cache, self._noted)
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -134,9 +138,11 @@ class Arrival:
 
     def _demand_cache(self, used: bool) -> None:
         mapping = self._mapping
-        if used and not tree.has_own_folder(mapping.cache):
-            raise tree.not_our_cache(mapping.cache)
         with translated(mapping.cache, gone=TierUnavailable):
+            if used and not tree.has_own_folder(mapping.cache):
+                raise tree.not_our_cache(mapping.cache)
+            # A copy that waits for room is tried again and again, and that must not keep the array awake.
+            self._demand_room(self.file.size)
             anchors.demand_apart(mapping)
             with suppress(FileNotFoundError), tree.folder(mapping.cache, self._parts[:-1]) as folder:
                 os.stat(self._parts[-1], dir_fd=folder, follow_symlinks=False)
@@ -153,9 +159,9 @@ class Arrival:
             raise Skipped(f'{path} has {found.st_nlink} hard links and transfer.hardlinks is "skip"')
         return Identity.of(found)
 
-    def _demand_room(self) -> None:
+    def _demand_room(self, size: int) -> None:
         _, total, free = room(self._mapping.cache)
-        lacking = self.identity.size + self._keep_free(total) - free
+        lacking = size + self._keep_free(total) - free
         if lacking > 0:
             raise NoSpace(f"{self.file.array_path} needs {lacking} bytes more than {self._mapping.cache} has")
 
@@ -176,8 +182,12 @@ class Arrival:
             same = os.fstat(near).st_dev == os.fstat(own).st_dev
             self._temporary = name if same else OWN_PREFIX + name
             self._folder = os.dup(own if same else near)
-        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
-        return os.open(self._temporary, flags, 0o600, dir_fd=self._folder)
+        return tree.new_temporary(self._temporary, self._folder)
+
+    def _note(self, entry: Entry) -> None:
+        self._noted = entry
+        with translated(self._mapping.cache, gone=TierUnavailable):
+            manifest.record(self._mapping.cache, entry)
 
     def _give_name(self, entry: Entry) -> None:
         mapping, name = self._mapping, self._parts[-1]

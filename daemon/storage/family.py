@@ -83,6 +83,7 @@ class Family:
         """Return the video's entry, then its sidecars'. After an error or a cancel nothing is left behind."""
         try:
             video = await self._begin(self._video)
+            self._progress(0, self._total)
             found = await self._find_sidecars()
             entries = [await self._copy(video, parent="")]
             for sidecar in found:

@@ -17,7 +17,7 @@ log = structlog.get_logger()
 def sweep(mapping: MappingSettings) -> list[str]:
     """Remove our temporary files and folders from this mapping's cache; return what was removed.
 
-    To be called while nothing is copied. A cache that is not there is left for later.
+    What a running copy uses stays. A cache that is not there is left for later.
     """
     removed = []
     for above, folders, files in os.walk(mapping.cache):
@@ -30,10 +30,13 @@ def sweep(mapping: MappingSettings) -> list[str]:
 
 def _removed(path: Path, *, folder: bool = False) -> bool:
     try:
-        if folder:
-            path.rmdir()
-        else:
-            path.unlink()
+        with tree.unclaimed(path):
+            if folder:
+                path.rmdir()
+            else:
+                path.unlink()
+    except (BlockingIOError, FileNotFoundError):
+        return False
     except OSError as error:
         log.warning("leftover_kept", path=str(path), why=error.strerror)
         return False

@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache, partial
 
 from daemon.config import MappingSettings
 from daemon.errors import UnmappedPath
@@ -16,8 +15,6 @@ OWN_FOLDER = ".ondeckd"
 """The folder at a mapping's root that holds what is ours."""
 OWN_PREFIX = ".ondeckd-"
 """Begins the names of temporary files outside of that folder."""
-_REMEMBERED = 50_000
-"""Files that need not be worked out again: more than are ever wanted at once, or the memory would help nobody."""
 
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
@@ -31,8 +28,6 @@ class Mappings:
         self._plex = _longest_first((mapping.plex, mapping) for mapping in mappings)
         local = [(root, mapping) for mapping in mappings for root in _local_roots(mapping)]
         self._local = _longest_first(local)
-        # The planner asks for the same files at every event, and there may be ten thousand of them.
-        self._resolved = lru_cache(maxsize=_REMEMBERED)(partial(_find, self._plex))
 
     def by_name(self, name: str) -> MappingSettings:
         """Return the mapping of that name; UnmappedPath if there is none (any more)."""
@@ -43,7 +38,7 @@ class Mappings:
 
     def resolve(self, plex_path: str, size: int = 0) -> File:
         """Return the file that Plex calls `plex_path`; UnmappedPath where no mapping covers it."""
-        return self._resolved(plex_path, size)
+        return _find(self._plex, plex_path, size)
 
     def from_local(self, path: str) -> File:
         """Return the file behind a path on any tier, through the union, or as Plex sees it."""
@@ -64,6 +59,11 @@ def parts_below(path: str, root: str) -> tuple[str, ...]:
     if not parts:
         raise UnmappedPath(f"{path!r} is not below {root}")
     return parts
+
+
+def file_below(mapping: MappingSettings, below: str, size: int) -> File:
+    """Return the file at `below`, a path relative to the mapping's roots; UnmappedPath if it leads elsewhere."""
+    return _build(mapping, parts_below(_join(mapping.array, below), mapping.array), size)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import replace
 from types import MappingProxyType
 
-from daemon.config import TransferSettings
-from daemon.errors import UnsafeEvict
+import structlog
+
+from daemon.config import MappingSettings, TransferSettings
+from daemon.errors import StorageError, TierUnavailable, UnsafeEvict
 from daemon.model import Entry, File
-from daemon.storage import leftovers
-from daemon.storage.departure import Departure
+from daemon.storage import leftovers, manifest, tree
+from daemon.storage.departure import REMEDY, Departure, vanished
 from daemon.storage.family import Family, Means
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
@@ -20,8 +23,13 @@ from daemon.storage.mover import Pace, Reading, in_slices
 from daemon.storage.paths import Mappings
 from daemon.storage.threads import Threads
 
+log = structlog.get_logger()
+
 Progress = Callable[[int, int], None]
 Touch = Callable[[str, str], None]
+
+_BATCH = 500
+"""Copies that a thread looks at before others have their turn."""
 
 
 class Placement:
@@ -51,6 +59,7 @@ class Placement:
             now=now,
             touch=on_touch,
         )
+        self._swept: set[str] = set()
 
     def configure(self, mappings: Mappings, transfer: TransferSettings, *, keep_free: Callable[[int], int]) -> None:
         """Take new settings for everything that begins from now on."""
@@ -77,11 +86,19 @@ class Placement:
         with each entry just before its file gets its final name, so that the ledger knows of every copy even
         if the process is killed then; `stands` tells afterwards whether it came to that.
         """
+        mapping = self._means.mappings.by_name(file.mapping)
+        if mapping.cache not in self._swept:
+            await self._means.threads.run(mapping.name, self._sweep, mapping)
         recorded = known.get(file.array_path)
         if recorded and await self.stands(recorded):
             return [recorded, *(entry for entry in known.values() if entry.parent == file.array_path)]
         family = Family(self._means, file, known=known, used=used, progress=progress, busy=busy, publishing=publishing)
-        return await family.bring()
+        try:
+            return await family.bring()
+        except TierUnavailable:
+            # It may have gone with a temporary file of this very copy on it.
+            self._swept.discard(mapping.cache)
+            raise
 
     async def evict(self, entry: Entry) -> None:
         """Delete a copy whose original is proven now; nothing is done where the copy has gone already.
@@ -101,9 +118,63 @@ class Placement:
         """Say whether nothing is on the cache under a copy's name any more. Never touches the array."""
         return await self._means.copy_of(entry) is None
 
-    def sweep(self) -> list[str]:
-        """Remove the temporary files of an earlier process from all caches (blocking). Return their paths."""
-        return [path for mapping in self._means.mappings.all for path in leftovers.sweep(mapping)]
+    async def gone(self, entries: Iterable[Entry]) -> list[Entry]:
+        """Return those of which nothing is on the cache any more. Never touches the array.
+
+        A cache that is not the one that held them, or does not answer, tells of nothing that is gone.
+        """
+        by_mapping: dict[str, list[Entry]] = {}
+        for entry in entries:
+            by_mapping.setdefault(entry.file.mapping, []).append(entry)
+        found: list[Entry] = []
+        for name, held in by_mapping.items():
+            try:
+                mapping = self._means.mappings.by_name(name)
+                for start in range(0, len(held), _BATCH):
+                    batch = held[start : start + _BATCH]
+                    found += await self._means.threads.run(name, vanished, mapping, batch)
+            except StorageError as error:
+                log.debug("copies_unknown", mapping=name, why=str(error))
+        return found
+
+    async def remembered(self) -> list[Entry]:
+        """Return what the manifests on the caches name, and what stands there exactly as recorded."""
+        found: list[Entry] = []
+        for mapping in self._means.mappings.all:
+            try:
+                with translated(mapping.cache):
+                    found += await self._means.threads.run(mapping.name, manifest.standing, mapping)
+            except StorageError as error:
+                log.warning("recovery_waits", path=mapping.cache, why=str(error))
+        return found
+
+    async def remember(self, entries: Iterable[Entry]) -> None:
+        """Have the manifests name just these. To be called while nothing is copied or evicted."""
+        held = list(entries)
+        for mapping in self._means.mappings.all:
+            ours = [entry for entry in held if entry.file.mapping == mapping.name]
+            try:
+                with translated(mapping.cache):
+                    await self._means.threads.run(mapping.name, manifest.rewrite, mapping, ours)
+            except StorageError as error:
+                log.warning("recovery_waits", path=mapping.cache, why=str(error))
+
+    def sweep(self, mappings: Iterable[MappingSettings]) -> list[str]:
+        """Remove what a crash left on these mappings' caches (blocking). Return the paths.
+
+        A cache that cannot be reached now is swept before the first copy to it.
+        """
+        return [path for mapping in mappings for path in self._sweep(mapping)]
+
+    def _sweep(self, mapping: MappingSettings) -> list[str]:
+        # Without our folder it may be an empty place where the cache will be mounted.
+        with suppress(OSError):
+            if tree.has_own_folder(mapping.cache):
+                self._swept.add(mapping.cache)
+        removed = leftovers.sweep(mapping)
+        for path in removed:
+            log.info("recovered", path=path, why="an unfinished copy was removed")
+        return removed
 
     def stalled(self) -> dict[str, int]:
         """Return how many threads hang in calls to the tiers of a mapping, for the mappings that have any."""
@@ -125,7 +196,7 @@ class Placement:
         finally:
             files.close()
         if checksum != entry.checksum:
-            raise UnsafeEvict(f"{entry.file.cache_path} stays on the cache: {path} has other content")
+            raise UnsafeEvict(f"{entry.file.cache_path} stays on the cache: {path} has other content; {REMEDY}")
         return identity
 
 

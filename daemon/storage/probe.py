@@ -23,9 +23,12 @@ class Finding:
     text: str
 
 
-def check_mapping(mapping: MappingSettings) -> list[Finding]:
-    """Return what works and what does not. Blocks; looks at the array, writes probe files on the cache."""
-    findings = [*_array(mapping), *_cache(mapping)]
+def check_mapping(mapping: MappingSettings, *, used: bool = False) -> list[Finding]:
+    """Return what works and what does not. Blocks; looks at the array, writes probe files on the cache.
+
+    `used` says that the ledger has files on this cache: then nothing is written to one that is not mounted.
+    """
+    findings = [*_array(mapping), *_cache(mapping, used=used)]
     if all(finding.level != "error" for finding in findings):
         findings += [*_apart(mapping), *_union(mapping)]
     return [Finding(finding.ok, finding.level, f"{mapping.name}: {finding.text}") for finding in findings]
@@ -48,24 +51,31 @@ def _array(mapping: MappingSettings) -> Iterator[Finding]:
         with os.scandir(mapping.array) as items:
             next(items, None)
     except OSError as error:
-        yield _bad(f"array {mapping.array} cannot be read: {error.strerror}")
+        yield _bad(
+            f"array {mapping.array} cannot be read: {error.strerror}; mount it, let this user read it, or change array"
+        )
         return
     yield _good(f"array {mapping.array} can be read")
     if anchors.anchor_holds(mapping):
         yield _good(f"anchor {mapping.anchor} is there" if mapping.anchor else "array is not empty")
     elif mapping.anchor:
-        yield _bad(f"anchor {mapping.anchor} is missing below {mapping.array}; is the array mounted?")
+        advice = "mount the array, make the file, or change anchor"
+        yield _bad(f"anchor {mapping.anchor} is missing below {mapping.array}; {advice}")
     else:
-        yield _bad(f"array {mapping.array} is empty; is it mounted?")
+        yield _bad(f"array {mapping.array} is empty; mount it, or change array")
 
 
-def _cache(mapping: MappingSettings) -> Iterator[Finding]:
+def _cache(mapping: MappingSettings, *, used: bool) -> Iterator[Finding]:
     try:
         _, total, free = room(mapping.cache)
+        if used and not tree.has_own_folder(mapping.cache):
+            yield _bad(str(tree.not_our_cache(mapping.cache)))
+            return
         with tree.probe_file(mapping.cache, "written"):
             pass
     except OSError as error:
-        yield _bad(f"cache {mapping.cache} cannot be written: {error.strerror}")
+        advice = "mount it, let this user write it, or change cache"
+        yield _bad(f"cache {mapping.cache} cannot be written: {error.strerror}; {advice}")
         return
     yield _good(f"cache {mapping.cache} can be written")
     yield _good(f"cache has {free / 1e9:.1f} GB free of {total / 1e9:.1f} GB")
@@ -75,7 +85,7 @@ def _apart(mapping: MappingSettings) -> Iterator[Finding]:
     try:
         anchors.demand_apart(mapping)
     except TierUnavailable:
-        yield _bad(f"array {mapping.array} shows the cache's files; it must be the slow tier alone")
+        yield _bad(f"array {mapping.array} shows the cache's files; change array to the slow tier alone")
         return
     if Path(mapping.array).stat().st_dev == Path(mapping.cache).stat().st_dev:
         yield _doubtful(f"cache {mapping.cache} is on the same file system as the array; is it mounted?")
@@ -98,9 +108,11 @@ def _union(mapping: MappingSettings) -> Iterator[Finding]:
         try:
             same = Path(mapping.union, name).read_text() == text
         except OSError as error:
-            yield _bad(f"union {mapping.union} does not show the cache's files: {error.strerror}")
+            yield _bad(f"union {mapping.union} does not show the cache's files: {error.strerror}; change union")
             return
     if same:
         yield _good(f"union {mapping.union} shows the cache's files")
     else:
-        yield _bad(f"union {mapping.union} shows another file than the cache holds")
+        yield _bad(
+            f"union {mapping.union} shows another file than the cache holds; change union, or its order of the tiers"
+        )

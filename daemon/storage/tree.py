@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
@@ -107,6 +108,7 @@ def _make_one(parent: int, name: str, twin: int) -> None:
     os.mkdir(aside, 0o700, dir_fd=parent)
     made = os.open(aside, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
     try:
+        _claim(made)
         attributes.keep(twin, made)
         _mark(made)
         os.fsync(made)
@@ -157,6 +159,36 @@ def temporary_name(kind: str) -> str:
     return f"{secrets.token_hex(16)}.{kind}"
 
 
+def new_temporary(name: str, folder: int) -> int:
+    """Make a file of ours to write and read; no sweep takes it while it is open."""
+    flags = os.O_CREAT | os.O_EXCL | os.O_RDWR | os.O_CLOEXEC
+    while True:
+        made = os.open(name, flags, 0o600, dir_fd=folder)
+        _claim(made)
+        # A sweep may have come in between.
+        if os.fstat(made).st_nlink:
+            return made
+        os.close(made)
+
+
+def _claim(made: int) -> None:
+    # Where a file system knows no locks, `unclaimed` fails too, and nothing is swept.
+    with suppress(OSError):
+        fcntl.flock(made, fcntl.LOCK_EX)
+
+
+@contextmanager
+def unclaimed(path: Path) -> Iterator[None]:
+    """Hold a temporary file or folder of ours; BlockingIOError while it is in use, in whatever process."""
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(path, flags)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    finally:
+        os.close(descriptor)
+
+
 @contextmanager
 def own_folder(root: str) -> Iterator[int]:
     """Hold our own folder below a cache root open; it is made if it is not there."""
@@ -175,8 +207,7 @@ def probe_file(root: str, text: str = "") -> Iterator[str]:
     """Have a file of ours below a cache root meanwhile; gives its path from there."""
     with own_folder(root) as own:
         name = temporary_name("probe")
-        flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC
-        with os.fdopen(os.open(name, flags, 0o600, dir_fd=own), "w") as probe:
+        with os.fdopen(new_temporary(name, own), "w") as probe:
             try:
                 probe.write(text)
                 probe.flush()

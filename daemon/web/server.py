@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
+import socket
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -69,8 +71,9 @@ class WebServer:
             await web.TCPSite(self._runner, settings.host, settings.port).start()
         except OSError as error:
             await self._runner.cleanup()
-            # asyncio's own text says the address once more.
-            why = os.strerror(error.errno) if error.errno else error
+            # asyncio's own text says the address once more. It names no number where no address of the host is ours.
+            known = isinstance(error, socket.gaierror)
+            why = error.strerror if known else os.strerror(error.errno or errno.EADDRNOTAVAIL)
             raise OndeckdError(f"web.listen: cannot listen on {settings.listen}: {why}") from error
         self.url = url_for(settings.host, self._runner.addresses[0][1])
         return self

@@ -14,6 +14,9 @@ from tests.support.daemon import House, at_home
 from tests.support.needs import needs_root
 from tests.support.plex import small_library
 
+CHOOSE = "change it to one that is there: Movies, TV Shows"
+MAKE = "mount the array, make the file, or change anchor"
+WRITE = "mount it, let this user write it, or change cache"
 _LINE = re.compile(r"(ok|note|warning|FAULT) +[\w .]+: \S.*")
 
 
@@ -43,13 +46,13 @@ async def test_plex_is_not_right(tmp_path: Path, what: str) -> None:
         url = house.plex.url
         if what == "token":
             house.settings["plex"]["token"] = "wrong"
-            why = "Plex refuses the token (401)"
+            why = "Plex refuses the token (401); change plex.token"
         elif what == "down":
             await plex_down(house)
-            why = "Plex cannot be reached: Connection refused"
+            why = "Plex cannot be reached: Connection refused; change plex.url, unless Plex is only down"
         else:
             await house.plex.restart(maintenance_for=600)
-            why = "Plex is starting (503)"
+            why = "Plex is starting (503); change plex.url, unless Plex is only down"
         said = await _check(house)
         assert (said.code, _faults(said)) == (69, [f"plex: {url}: {why}"])
 
@@ -62,8 +65,8 @@ async def test_folders_are_not_right(tmp_path: Path) -> None:
         said = await _check(house)
         assert said.code == 78
         assert _faults(said) == [
-            f"mapping: Movies: cache {tmp_path / 'nowhere'} cannot be written: No such file or directory",
-            f"mapping: TV Shows: anchor .mounted is missing below {shows['array']}; is the array mounted?",
+            f"mapping: Movies: cache {tmp_path / 'nowhere'} cannot be written: No such file or directory; {WRITE}",
+            f"mapping: TV Shows: anchor .mounted is missing below {shows['array']}; {MAKE}",
         ]
 
 
@@ -79,7 +82,7 @@ async def test_a_cache_or_a_state_folder_that_cannot_be_written(tmp_path: Path) 
     first, second = _faults(said)
     assert first.startswith(f"state: {state}: ")
     assert "Read-only file system" in first
-    assert second == f"mapping: Movies: cache {cache} cannot be written: Read-only file system"
+    assert second == f"mapping: Movies: cache {cache} cannot be written: Read-only file system; {WRITE}"
 
 
 async def test_a_library_that_no_mapping_covers_is_a_warning_and_one_that_plex_lacks_a_fault(tmp_path: Path) -> None:
@@ -92,7 +95,7 @@ async def test_a_library_that_no_mapping_covers_is_a_warning_and_one_that_plex_l
         said = await _check(house)
         assert (said.code, _faults(said)) == (
             78,
-            ["plex.libraries: Plex has no movie or show library 'Cartoons'"],
+            [f"plex.libraries: Plex has no movie or show library 'Cartoons'; {CHOOSE}"],
         )
 
 

@@ -10,6 +10,7 @@ import pytest
 from daemon.clock import Clock
 from daemon.config import TransferSettings
 from daemon.model import TaskState
+from daemon.storage.departure import REMEDY
 from tests.support.bad_input import files_below, leftovers, logged, until_good
 from tests.support.daemon import House, at_home
 from tests.support.plex import small_library
@@ -171,7 +172,7 @@ async def test_an_original_that_was_replaced_meanwhile_keeps_both_files(
         await house.plex.engine.stop(session)
 
         why = await _failed(house)
-        assert why == f"{copy} stays on the cache: the original is no longer what was copied"
+        assert why == f"{copy} stays on the cache: the original is no longer what was copied; {REMEDY}"
         (line,) = logged(capsys, "task_failed")
         assert (line["kind"], line["why"], line["level"]) == ("evict", why, "error")
         assert original.read_bytes() == b"a better release"
@@ -190,5 +191,5 @@ async def test_an_original_that_was_deleted_meanwhile_leaves_the_copy_as_the_las
         await house.plex.engine.stop(session)
 
         (copy,) = house.cache(movie)
-        assert await _failed(house) == f"{copy} stays on the cache: the original is missing"
+        assert await _failed(house) == f"{copy} stays on the cache: the original is missing; {REMEDY}"
         assert copy.exists()

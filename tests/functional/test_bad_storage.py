@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from daemon.clock import Clock
+from daemon.config import TransferSettings
 from daemon.model import TaskState
 from tests.support.bad_input import (
     files_below,
@@ -149,6 +150,26 @@ async def test_a_cache_that_fills_up_while_a_copy_runs_loses_nothing(
             await until_good(house)
         assert leftovers(cache) == []
         assert logged(capsys, "task_failed") == []
+
+
+async def test_a_copy_that_waits_for_room_touches_no_array_and_is_told_once_it_begins(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = small_library()
+    movie = library.movies[0]
+    async with at_home(tmp_path, library, clock=Clock(FAST)) as house:
+        core = house.app.core
+        core.placement.configure(core.live.mappings, TransferSettings(), keep_free=lambda total: total)
+        await house.plex.engine.play(ANN, movie)
+        await until_bad(house, "queue", "bytes more than")
+        await house.clock.sleep(300)
+        assert b'reason="cache_in"' not in core.metrics.text()
+        assert logged(capsys, "cache_in_started", "mapping_released") == []
+
+        core.placement.configure(core.live.mappings, TransferSettings(), keep_free=lambda _total: 0)
+        await house.until(lambda: house.is_cached(movie))
+        await until_good(house)
+    assert len(logged(capsys, "cache_in_started", "mapping_released")) == 2
 
 
 async def test_a_vanished_array_stops_its_mapping_and_nothing_else_and_comes_back_by_itself(

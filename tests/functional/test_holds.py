@@ -48,6 +48,15 @@ async def test_what_leaves_a_full_cache_is_not_held(holds: Holds) -> None:
     assert holds.held(TaskKind.EVICT) == []
 
 
+async def test_a_small_file_that_fits_lets_the_next_try_and_says_nothing_of_the_cache_being_well(holds: Holds) -> None:
+    assert await holds.blame("TV", NoSpace("full"))
+    holds.succeeded("TV")
+    assert holds.held(TaskKind.CACHE_IN) == []
+    assert holds.problems()["TV"].why == "full"
+    assert await holds.blame("TV", NoSpace("full"))
+    assert holds.held(TaskKind.CACHE_IN) == ["TV"]
+
+
 async def test_an_array_that_is_not_mounted_holds_both_ways_until_it_is_let_go(holds: Holds) -> None:
     assert await holds.blame("TV", AnchorMissing("TV: /mnt/tv is empty"))
     assert holds.held(TaskKind.CACHE_IN) == holds.held(TaskKind.EVICT) == ["TV"]

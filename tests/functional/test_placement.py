@@ -28,7 +28,8 @@ from daemon.errors import (
     VerifyFailed,
 )
 from daemon.model import Entry
-from daemon.storage import linux
+from daemon.storage import linux, tree
+from daemon.storage.paths import OWN_FOLDER
 from tests.support.files import LONG_AGO, Tiers, open_descriptors, threads
 
 E1 = "Show/Season 1/e1.mkv"
@@ -847,16 +848,102 @@ async def test_the_sweep_removes_what_a_crash_left_and_nothing_else(tiers: Tiers
     folder = tiers.cache / f".ondeckd-{stray}"
     folder.mkdir()
 
-    assert sorted(tiers.placement.sweep()) == sorted(str(path) for path in [*ours, folder])
+    assert sorted(tiers.sweep()) == sorted(str(path) for path in [*ours, folder])
 
     assert all(path.exists() for path in theirs)
-    assert tiers.placement.sweep() == []
+    assert tiers.sweep() == []
 
 
-async def test_a_cache_that_is_not_there_is_swept_later(tiers: Tiers) -> None:
-    tiers.cache.rmdir()
+async def test_a_cache_that_is_not_there_at_the_start_is_swept_before_the_next_copy(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    left = tiers.cache / ".ondeckd/0123456789abcdef0123456789abcdef.part"
+    left.touch()
+    started = Tiers(tiers.array.parent, tiers.executor)
+    tiers.cache.rename(aside := tiers.cache.with_name("aside"))
+    assert started.sweep() == []
+    aside.rename(tiers.cache)
 
-    assert tiers.placement.sweep() == []
+    await started.cache_in(started.film(), known=known([entry]))
+
+    assert list(tiers.cached()) == [E1]
+
+
+async def test_a_cache_that_went_away_under_a_copy_is_swept_before_the_next(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    tiers.sweep()
+    aside = tiers.cache.with_name("aside")
+    tiers.cache.rename(aside)
+    with pytest.raises(TierUnavailable):
+        await tiers.cache_in(tiers.film("e2.mkv"))
+    (aside / ".ondeckd/0123456789abcdef0123456789abcdef.part").touch()
+    aside.rename(tiers.cache)
+
+    await tiers.cache_in(tiers.film(), known=known([entry]))
+
+    assert list(tiers.cached()) == [E1]
+
+
+async def test_a_sweep_leaves_what_running_copies_and_probes_use(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
+    tiers = Tiers(tmp_path, executor, transfer=SLOW)
+    swept = []
+
+    def sweep(_done: int, _total: int) -> None:
+        swept.append(tiers.sweep())
+
+    await tiers.placement.cache_in(tiers.film(content=bytes(200_000)), sweep)
+    with tree.probe_file(str(tiers.cache)) as probe:
+        assert tiers.sweep() == []
+        assert (tiers.cache / probe).exists()
+
+    assert len(swept) > 1
+    assert not any(swept)
+    assert tiers.cached() == tiers.on_array()
+
+
+@pytest.mark.parametrize("changed", ["cache", "array"])
+async def test_a_copy_below_roots_that_the_mapping_had_once_is_neither_claimed_nor_forgotten(
+    tiers: Tiers, changed: str
+) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    new = tiers.array.parent / "new"
+    (new / OWN_FOLDER).mkdir(parents=True)
+    moved = Tiers(tiers.array.parent, tiers.executor, **{changed: str(new)})
+
+    for question in (moved.placement.evict, moved.placement.is_gone, moved.placement.stands):
+        with pytest.raises(UnsafeEvict, match=f"^{entry.file.cache_path} stays .* set the mapping back, or remove"):
+            await question(entry)
+
+    assert tiers.cached() == tiers.on_array() == {E1: b"film"}
+    (tiers.cache / E1).unlink()
+    assert await moved.placement.is_gone(entry)
+
+
+async def test_roots_that_move_together_by_a_folder_keep_their_copies(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    deeper = {"array": f"{tiers.array}/Show", "cache": f"{tiers.cache}/Show", "plex": "/data/tv/Show"}
+
+    await Tiers(tiers.array.parent, tiers.executor, **deeper).placement.evict(entry)
+
+    assert tiers.cached() == {}
+
+
+async def test_a_copy_that_moved_with_nothing_but_the_array_s_root_is_not_called_gone(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    moved = Tiers(tiers.array.parent, tiers.executor, array=f"{tiers.array}/Show")
+
+    with pytest.raises(UnsafeEvict, match="other roots"):
+        await moved.placement.evict(entry)
+
+
+async def test_a_copy_without_room_leaves_the_array_asleep(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
+    tiers = Tiers(tmp_path, executor, keep_free=lambda total: total - 100)
+    file = replace(tiers.film(), size=1 << 60)
+    tiers.array.rename(tmp_path / "asleep")
+
+    with pytest.raises(NoSpace, match="bytes more than"):
+        await tiers.cache_in(file)
+
+    assert tiers.touches == tiers.progress == []
 
 
 async def test_many_files_of_one_folder_come_and_go_at_once(tiers: Tiers) -> None:

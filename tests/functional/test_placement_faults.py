@@ -149,7 +149,7 @@ def test_whichever_call_fails_nothing_is_lost_and_the_next_try_succeeds(
                 with suppress(StorageError):
                     there_and_back(tiers, file)
             assert is_right(tiers), f"after a failure of change {nth}"
-            tiers.placement.sweep()
+            tiers.sweep()
             assert not any(".ondeckd" in name for name in tiers.cached())
 
 
@@ -165,7 +165,7 @@ def test_a_kill_at_any_step_shows_no_partial_file_and_no_copy_that_the_ledger_do
         with threads() as executor:
             tiers = Tiers(root, executor)
             assert is_right(tiers), f"after a kill at change {nth}"
-            tiers.placement.sweep()
+            tiers.sweep()
             assert not any(".ondeckd" in name for name in tiers.cached())
             recorded = asyncio.run(standing(tiers, read_ledger(root / "ledger")))
             assert set(tiers.cached()) == {
@@ -188,7 +188,7 @@ def test_a_kill_at_any_step_of_an_eviction_leaves_the_original(
         with threads() as executor:
             tiers = Tiers(root, executor)
             assert is_right(tiers), f"after a kill at change {nth}"
-            tiers.placement.sweep()
+            tiers.sweep()
             assert not any(".ondeckd" in str(path) for path in tiers.cache.glob("*/.ondeckd*"))
 
 

@@ -22,6 +22,8 @@ def check(root: Path, **settings: Any) -> dict[str, tuple[bool, str]]:
 GOOD = (True, "info")
 BAD = (False, "error")
 DOUBTFUL = (False, "warning")
+READ = "mount it, let this user read it, or change array"
+WRITE = "mount it, let this user write it, or change cache"
 
 
 @pytest.fixture
@@ -61,13 +63,13 @@ def test_a_union_that_does_not_show_the_cache_is_bad(root: Path) -> None:
 
     found = check(root, union=f"{root}/union")
 
-    assert found["union /union does not show the cache's files: No such file or directory"] == BAD
+    assert found["union /union does not show the cache's files: No such file or directory; change union"] == BAD
 
 
 def test_an_empty_array_is_bad(root: Path) -> None:
     (root / "array/Show").rmdir()
 
-    assert check(root)["array /array is empty; is it mounted?"] == BAD
+    assert check(root)["array /array is empty; mount it, or change array"] == BAD
 
 
 def test_our_own_folder_does_not_make_an_array_look_mounted(root: Path) -> None:
@@ -77,7 +79,8 @@ def test_our_own_folder_does_not_make_an_array_look_mounted(root: Path) -> None:
 
 
 def test_an_anchor_is_looked_for(root: Path) -> None:
-    assert check(root, anchor="mounted")["anchor mounted is missing below /array; is the array mounted?"] == BAD
+    missing = "anchor mounted is missing below /array; mount the array, make the file, or change anchor"
+    assert check(root, anchor="mounted")[missing] == BAD
 
     (root / "array/mounted").touch()
     assert check(root, anchor="mounted")["anchor mounted is there"] == GOOD
@@ -87,8 +90,8 @@ def test_missing_tiers_are_bad_and_are_not_made(tmp_path: Path) -> None:
     found = check(tmp_path)
 
     assert found == {
-        "array /array cannot be read: No such file or directory": BAD,
-        "cache /cache cannot be written: No such file or directory": BAD,
+        f"array /array cannot be read: No such file or directory; {READ}": BAD,
+        f"cache /cache cannot be written: No such file or directory; {WRITE}": BAD,
     }
     assert list(tmp_path.iterdir()) == []
 
@@ -97,7 +100,7 @@ def test_a_tier_that_is_a_file_is_bad(root: Path) -> None:
     (root / "cache").rmdir()
     (root / "cache").touch()
 
-    assert check(root)["cache /cache cannot be written: Not a directory"] == BAD
+    assert check(root)[f"cache /cache cannot be written: Not a directory; {WRITE}"] == BAD
 
 
 def test_an_array_that_shows_the_cache_is_bad(root: Path) -> None:
@@ -105,7 +108,7 @@ def test_an_array_that_shows_the_cache_is_bad(root: Path) -> None:
     (root / "array").rmdir()
     (root / "array").symlink_to("cache")
 
-    assert check(root)["array /array shows the cache's files; it must be the slow tier alone"] == BAD
+    assert check(root)["array /array shows the cache's files; change array to the slow tier alone"] == BAD
 
 
 def test_a_check_leaves_nothing_but_our_folder(root: Path) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from daemon.errors import StateError
 from daemon.state import demands
 from daemon.state.store import NAME, Store
+from tests.support.bad_input import memory_disk
+from tests.support.needs import needs_root
 
 
 async def test_a_transaction_that_raises_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -57,6 +62,89 @@ async def test_without_a_backup_a_damaged_database_is_replaced_by_an_empty_one(t
     async with Store(tmp_path) as store:
         assert "an empty one" in store.problem
         assert await store.run(lambda c: demands.get_meta(c, "a")) == ""
+
+
+async def test_a_missing_database_beside_a_backup_is_replaced_by_it(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        await store.run(lambda c: demands.put_meta(c, "a", "1"))
+    (tmp_path / NAME).unlink()
+
+    async with Store(tmp_path) as store:
+        assert store.problem == "the database was missing; replaced by the last backup"
+        assert await store.run(lambda c: demands.get_meta(c, "a")) == "1"
+    assert not list(tmp_path.glob("*.corrupt*"))
+
+
+async def test_a_database_that_is_removed_meanwhile_is_told_and_comes_back_at_the_next_start(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        assert await store.answers()
+        assert store.trouble == ""
+        (tmp_path / NAME).unlink()
+        assert await store.answers()
+        assert "was removed while ondeckd runs" in store.trouble
+        await store.run(lambda c: demands.put_meta(c, "a", "1"))
+    async with Store(tmp_path) as store:
+        assert await store.run(lambda c: demands.get_meta(c, "a")) == "1"
+
+
+async def test_a_database_that_is_replaced_meanwhile_is_told(tmp_path: Path) -> None:
+    async with Store(tmp_path) as store:
+        (tmp_path / "other").write_bytes(b"")
+        (tmp_path / "other").replace(tmp_path / NAME)
+        assert await store.answers()
+        assert "was replaced while ondeckd runs" in store.trouble
+
+
+async def test_a_database_that_is_silent_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.state.store._PATIENCE", 0.0)
+    busy, release = threading.Event(), threading.Event()
+
+    def hang(_: sqlite3.Connection) -> None:
+        busy.set()
+        release.wait()
+
+    async with Store(tmp_path) as store, asyncio.TaskGroup() as group:
+        group.create_task(store.run(hang))
+        await asyncio.to_thread(busy.wait)
+        asking = group.create_task(store.answers())
+        await asyncio.sleep(0)
+        assert "has not answered for" in store.trouble
+        release.set()
+        await asking
+        assert store.trouble == ""
+
+
+@needs_root
+async def test_a_full_disk_is_one_clear_error_and_the_end_goes_in_order(tmp_path: Path) -> None:
+    with memory_disk(tmp_path, "1m"):
+        with capture_logs() as logs:
+            async with Store(tmp_path) as store:
+                await store.run(lambda c: demands.put_meta(c, "a", "1"))
+                with pytest.raises(StateError, match=rf"^{tmp_path / NAME}: database or disk is full$"):
+                    await store.run(lambda c: demands.put_meta(c, "b", "x" * 2_000_000))
+                assert await store.run(lambda c: demands.get_meta(c, "b")) == ""
+                (tmp_path / "filler").write_bytes(b"x" * 400_000)
+                with pytest.raises(OSError, match="No space left"), (tmp_path / "rest").open("wb", 0) as handle:
+                    while True:
+                        handle.write(b"x" * 4096)
+                await store.backup()
+        assert {line["event"] for line in logs} == {"backup_failed"}
+        assert not list(tmp_path.glob("*.part"))
+        (tmp_path / "filler").unlink()
+        async with Store(tmp_path) as store:
+            assert await store.run(lambda c: demands.get_meta(c, "a")) == "1"
+
+
+async def test_a_commit_that_fails_leaves_no_transaction_behind(tmp_path: Path) -> None:
+    def orphan(connection: sqlite3.Connection) -> None:
+        connection.execute("CREATE TABLE p (id PRIMARY KEY)")
+        connection.execute("CREATE TABLE c (p REFERENCES p DEFERRABLE INITIALLY DEFERRED)")
+        connection.execute("INSERT INTO c VALUES (1)")
+
+    async with Store(tmp_path) as store:
+        with pytest.raises(sqlite3.IntegrityError):
+            await store.run(orphan)
+        await store.run(lambda c: demands.put_meta(c, "a", "1"))
 
 
 async def test_a_database_of_a_newer_ondeckd_is_left_alone(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ class QueueMachine(RuleBasedStateMachine):
     def put_back(self, name: str) -> None:
         if name in self.running:
             task_id, kind = self.running.pop(name)
-            tasks.put_back(self.connection, task_id, not_before=0.0, error="", spent=True)
+            tasks.put_back(self.connection, task_id, NOW, error="", spent=True)
             self.waiting.setdefault(name, kind)
 
     @rule()

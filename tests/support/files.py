@@ -76,6 +76,9 @@ class Tiers:
     async def cache_in(self, file: File, **kwargs: Any) -> list[Entry]:
         return await self.placement.cache_in(file, lambda done, total: self.progress.append((done, total)), **kwargs)
 
+    def sweep(self) -> list[str]:
+        return self.placement.sweep([self.mapping])
+
     def cached(self) -> dict[str, bytes]:
         """Return every file on the cache with its content, ours and temporary ones included."""
         return _tree(self.cache)

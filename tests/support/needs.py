@@ -15,6 +15,7 @@ def _program(name: str, package: str) -> pytest.MarkDecorator:
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 needs_ext4 = _program("mkfs.ext4", "e2fsprogs")
 needs_mergerfs = _program("mergerfs", "mergerfs")
+needs_openssl = _program("openssl", "openssl")
 needs_setfacl = _program("setfacl", "acl")
 needs_strace = _program("strace", "strace")
 needs_systemd = _program("systemd-nspawn", "systemd-container")

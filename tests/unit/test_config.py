@@ -231,9 +231,28 @@ def test_a_file_that_may_not_be_looked_at_is_not_passed_over(tmp_path: Path, mon
         ({"HOME": "/home/a"}, "/home/a/.local/state/ondeckd"),
     ],
 )
-def test_the_state_folder_is_systemds_or_the_users(env: dict[str, str], expected: str) -> None:
+def test_the_state_folder_is_systemds_or_the_users(
+    env: dict[str, str], expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    monkeypatch.setattr("daemon.config.SYSTEM_STATE", Path("/nowhere"))
     assert state_directory(Settings(), env) == Path(expected)
     assert state_directory(build({"state": {"directory": "/set"}}), env) == Path("/set")
+
+
+def test_a_shell_that_may_use_the_services_state_folder_uses_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    system, env = tmp_path / "ondeckd", {"XDG_STATE_HOME": "/x", "HOME": "/root"}
+    monkeypatch.setattr("daemon.config.SYSTEM_STATE", system)
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    assert state_directory(Settings(), env) == system
+    assert state_directory(Settings(), {**env, "STATE_DIRECTORY": "/given"}) == Path("/given")
+
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert state_directory(Settings(), env) == Path("/x/ondeckd")
+    system.mkdir()
+    assert state_directory(Settings(), env) == system
 
 
 def test_the_daemon_needs_a_token_and_a_mapping() -> None:

@@ -63,7 +63,7 @@ def test_a_play_shorter_than_min_play_is_taken_back_whole() -> None:
     made = [demand(DemandKind.PLAYING, play="p1"), demand(DemandKind.NEXT_UP, "2", play="p1")]
     changes = playback.stopped(PlaybackStopped(play(ITEM), NOW + 29), made, SETTINGS)
 
-    assert changes == Changes(drop_demands=tuple(made))
+    assert changes == Changes(drop_demands=tuple(made), waived=(("1", NOW), ("2", NOW)))
 
 
 def test_a_stop_half_way_keeps_the_item_and_what_follows_for_after_stopped() -> None:

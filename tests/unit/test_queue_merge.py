@@ -73,7 +73,7 @@ async def test_a_held_mapping_and_a_task_put_off_are_not_claimed(store: Store) -
     assert await store.run(lambda c: tasks.claim(c, IN, NOW, held=["TV"])) is None
     claimed = await store.run(lambda c: tasks.claim(c, IN, NOW))
     assert claimed is not None
-    await store.run(lambda c: tasks.put_back(c, claimed.id, not_before=NOW + 5, error="x", spent=True))
+    await store.run(lambda c: tasks.put_back(c, claimed.id, NOW, not_before=NOW + 5, error="x", spent=True))
     assert await store.run(lambda c: tasks.claim(c, IN, NOW + 4)) is None
     assert await store.run(lambda c: tasks.next_wait(c, NOW)) == NOW + 5
     again = await store.run(lambda c: tasks.claim(c, IN, NOW + 5))

@@ -1,0 +1,92 @@
+"""Ledger and cache compared: what somebody removed is dropped, what a lost database held is entered again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+
+import structlog
+
+from daemon.feed import Feed
+from daemon.model import Entry, TaskState
+from daemon.state import ledger, tasks
+from daemon.state.store import Connection, Store
+from daemon.storage.placement import Placement
+
+log = structlog.get_logger()
+
+
+class Reconcile:
+    """Looks at the caches, never at the array. `replan` is called when something was dropped."""
+
+    def __init__(self, store: Store, placement: Placement, feed: Feed, *, replan: Callable[[], None]) -> None:
+        self._store = store
+        self._placement = placement
+        self._feed = feed
+        self._replan = replan
+        self._asked = asyncio.Event()
+        self._everything = False
+        self._plex_paths: set[str] = set()
+
+    def everything_soon(self) -> None:
+        """Have all copies looked at."""
+        self._everything = True
+        self._asked.set()
+
+    def soon(self, plex_paths: Iterable[str]) -> None:
+        """Have the copies of these files looked at."""
+        self._plex_paths.update(plex_paths)
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Look whenever it is asked for. Never returns."""
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            everything, paths = self._everything, self._plex_paths
+            self._everything, self._plex_paths = False, set()
+            await self.look(None if everything else paths)
+
+    async def look(self, plex_paths: Iterable[str] | None = None) -> None:
+        """Drop the entries of these files (none named: of all) whose copies are gone from a cache that is mounted."""
+        entries = await self._store.run(
+            ledger.all_entries
+            if plex_paths is None
+            else lambda connection: ledger.of_plex_paths(connection, plex_paths)
+        )
+        gone = await self._placement.gone(entries)
+        if not gone:
+            return
+        for entry in await self._store.run(lambda connection: _drop(connection, gone)):
+            log.warning("copy_missing", path=entry.file.array_path, why=f"{entry.file.cache_path} has been removed")
+            self._feed.publish("entry", {"array_path": entry.file.array_path, "cached": False})
+        self._replan()
+
+    async def restore(self) -> None:
+        """Enter what the manifests on the caches prove to be ours and the ledger has lost. Before any copy runs."""
+        found = await self._placement.remembered()
+        for entry in await self._store.run(lambda connection: _enter(connection, found)):
+            log.info("recovered", path=entry.file.array_path, why="a copy that the database had lost was entered again")
+
+    async def remember(self) -> None:
+        """Have the manifests say what the ledger says. Before any copy runs."""
+        await self._placement.remember(await self._store.run(ledger.all_entries))
+
+
+def _drop(connection: Connection, gone: Iterable[Entry]) -> list[Entry]:
+    busy = {task.file.array_path for task in tasks.in_state(connection, TaskState.RUNNING)}
+    dropped = []
+    for entry in gone:
+        path = entry.file.array_path
+        now = ledger.get_entry(connection, path)
+        # What is under way, or was copied anew since it was looked at, tells for itself.
+        if now and now.cached_at == entry.cached_at and not busy & {path, entry.parent}:
+            ledger.drop_entry(connection, path)
+            dropped.append(entry)
+    return dropped
+
+
+def _enter(connection: Connection, found: Iterable[Entry]) -> list[Entry]:
+    lost = [entry for entry in found if ledger.get_entry(connection, entry.file.array_path) is None]
+    ledger.put_entries(connection, lost)
+    return lost

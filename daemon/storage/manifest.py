@@ -1,0 +1,130 @@
+"""What ondeckd placed on a cache, written down on that cache: it outlives the database.
+
+One JSON object a line, in our own folder. The last line about a path counts; a line that a power cut tore is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from daemon.config import MappingSettings
+from daemon.errors import UnmappedPath
+from daemon.model import Entry
+from daemon.storage import tree
+from daemon.storage.identity import is_recorded
+from daemon.storage.paths import OWN_FOLDER, file_below
+
+NAME = "manifest"
+
+_Line = dict[str, Any]
+
+
+def record(root: str, entry: Entry) -> None:
+    """Note durably that a copy is about to get its final name."""
+    with tree.own_folder(root) as own:
+        _append(own, _line(root, entry), os.O_CREAT, durable=True)
+        os.fsync(own)
+
+
+def forget(root: str, entry: Entry) -> None:
+    """Note that a copy has left."""
+    # If that cannot be noted it does no harm: what a line names counts only while it stands as recorded.
+    with suppress(OSError), tree.folder(root, (OWN_FOLDER,)) as own:
+        _append(own, {"path": _below(root, entry), "gone": True}, 0, durable=False)
+
+
+def standing(mapping: MappingSettings) -> list[Entry]:
+    """Return what the manifest of this mapping's cache names and what stands there exactly as recorded."""
+    found = []
+    for line in read(mapping.cache).values():
+        with suppress(UnmappedPath, KeyError, TypeError, ValueError, OSError):
+            entry = _entry(mapping, line)
+            if line["mapping"] == mapping.name and is_recorded(os.lstat(entry.file.cache_path), entry):
+                found.append(entry)
+    return found
+
+
+def rewrite(mapping: MappingSettings, entries: Iterable[Entry]) -> None:
+    """Have the manifest name just these entries of this mapping, and what it names of one that was here before."""
+    root = mapping.cache
+    if not tree.has_own_folder(root):
+        return
+    before = read(root)
+    others = {path: line for path, line in before.items() if line.get("mapping") != mapping.name}
+    here = [entry for entry in entries if entry.file.cache_path == f"{root.rstrip('/')}/{_below(root, entry)}"]
+    after = others | {_below(root, entry): _line(root, entry) for entry in here}
+    if after == before:
+        return
+    with tree.own_folder(root) as own:
+        name = tree.temporary_name("part")
+        with os.fdopen(tree.new_temporary(name, own), "wb") as file:
+            file.writelines(map(_bytes, after.values()))
+            file.flush()
+            os.fsync(file.fileno())
+            os.replace(name, NAME, src_dir_fd=own, dst_dir_fd=own)
+        os.fsync(own)
+
+
+def read(root: str) -> dict[str, _Line]:
+    """Return what the manifest says, by the path below the root; nothing where there is none."""
+    found: dict[str, _Line] = {}
+    try:
+        text = Path(root, OWN_FOLDER, NAME).read_bytes()
+    except FileNotFoundError:
+        return found
+    for each in text.splitlines():
+        with suppress(ValueError, KeyError, TypeError):
+            line = json.loads(each)
+            found[line["path"]] = line
+    return {path: line for path, line in found.items() if not line.get("gone")}
+
+
+def _append(own: int, line: _Line, flags: int, *, durable: bool) -> None:
+    file = os.open(NAME, flags | os.O_WRONLY | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=own)
+    try:
+        # In one call, so that no other thread's line comes in between; begun anew, in case the last was torn.
+        os.write(file, b"\n" + _bytes(line))
+        if durable:
+            os.fsync(file)
+    finally:
+        os.close(file)
+
+
+def _bytes(line: Mapping[str, Any]) -> bytes:
+    return json.dumps(line).encode() + b"\n"
+
+
+def _below(root: str, entry: Entry) -> str:
+    return entry.file.cache_path.removeprefix(f"{root.rstrip('/')}/")
+
+
+def _line(root: str, entry: Entry) -> _Line:
+    below = _below(root, entry)
+    array = entry.file.array_path.removesuffix(below)
+    return {
+        "path": below,
+        "mapping": entry.file.mapping,
+        "size": entry.file.size,
+        "mtime_ns": entry.mtime_ns,
+        "cached_at": entry.cached_at,
+        "checksum": entry.checksum,
+        "parent": entry.parent.removeprefix(array),
+        "placement": entry.placement,
+    }
+
+
+def _entry(mapping: MappingSettings, line: _Line) -> Entry:
+    parent = file_below(mapping, line["parent"], 0).array_path if line["parent"] else ""
+    return Entry(
+        file_below(mapping, line["path"], int(line["size"])),
+        int(line["mtime_ns"]),
+        float(line["cached_at"]),
+        checksum=str(line["checksum"]),
+        parent=parent,
+        placement=str(line["placement"]),
+    )

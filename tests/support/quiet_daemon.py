@@ -1,0 +1,104 @@
+"""The daemon on a fast clock, under strace: what its process asks the system for in a stretch of its time.
+
+Started with a configuration and the clock's speed; each line ``["method", {arguments}]`` on its input is answered by
+one on its output.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from daemon.app import App
+from daemon.clock import Clock
+from daemon.config import load
+from tests.support.daemon_process import DaemonProcess
+from tests.support.process import CHECKOUT
+
+_CALLS = "%file,getdents,getdents64,fstat,fstatfs,fchdir,read,pread64,lseek,sendfile,copy_file_range,inotify_add_watch"
+"""All that opens, stats, lists or reads; with strace's -y also where only a descriptor is named."""
+_MARK = "/the-traced-daemon-was-told"
+
+
+async def _serve(config: str, speed: float) -> None:
+    clock = Clock(speed)
+    app = App(load(Path(config), {}), {}, clock=clock)
+    async with asyncio.TaskGroup() as group:
+        group.create_task(app.run())
+        await app.ready.wait()
+        print(json.dumps({"url": app.url}), flush=True)  # noqa: T201 - the protocol
+        reader = asyncio.StreamReader()
+        await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+        while line := await reader.readline():
+            method, arguments = json.loads(line)
+            if method == "mark":
+                os.access(f"{_MARK}/{arguments['name']}", os.F_OK)
+            elif method == "sleep":
+                await clock.sleep(arguments["seconds"])
+            print("null", flush=True)  # noqa: T201 - the protocol
+        app.stop.set()
+
+
+@dataclass
+class TracedDaemon(DaemonProcess):
+    """A daemon whose system calls are written to `trace`."""
+
+    trace: Path = Path()
+
+    async def tell(self, method: str, **arguments: Any) -> None:
+        """Have something done in its process: ``mark`` (name) or ``sleep`` (seconds of its clock)."""
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        self.process.stdin.write(json.dumps([method, arguments]).encode() + b"\n")
+        assert await self.process.stdout.readline()
+
+    def calls(self, begin: str, end: str) -> list[str]:
+        """Return the system calls between two marks."""
+        lines = self.trace.read_text(errors="replace").splitlines()
+        first, last = (
+            next(number for number, line in enumerate(lines) if f"{_MARK}/{name}" in line) for name in (begin, end)
+        )
+        return lines[first + 1 : last]
+
+
+@asynccontextmanager
+async def traced_daemon(config: Path, trace: Path, *, speed: float) -> AsyncIterator[TracedDaemon]:
+    """Run the daemon under strace until the end of the block; it is ready when the block begins."""
+    process = await asyncio.create_subprocess_exec(
+        *("strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "400", "-e", f"trace={_CALLS}", "-e", "signal=none", "-o", str(trace)),
+        *(sys.executable, "-m", "tests.support.quiet_daemon", str(config), str(speed)),
+        cwd=CHECKOUT,
+        stdin=PIPE,
+        stdout=PIPE,
+        stderr=DEVNULL,
+        start_new_session=True,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        ready = await process.stdout.readline()
+        assert ready, "the daemon ended before it was ready"
+        yield TracedDaemon(process, json.loads(ready)["url"], trace=trace)
+        process.stdin.close()
+        await process.wait()
+    finally:
+        _end(process)
+        await process.wait()
+
+
+def _end(process: Process) -> None:
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve(sys.argv[1], float(sys.argv[2])))
