@@ -233,8 +233,12 @@ class Core:
                     await self._refresh_figures()
 
     async def _refresh_figures(self) -> None:
-        files, counts = await self.store.run(lambda connection: (ledger.totals(connection), tasks.counts(connection)))
+        files, counts, held = await self.store.run(
+            lambda connection: (ledger.totals(connection), tasks.counts(connection), ledger.by_mapping(connection))
+        )
         self._cached, self._counts = files, counts
+        known = {mapping.name for mapping in self.live.mappings.all}
+        self.health.stranded = {name: count for name, count in held.items() if name not in known}
         self._given.notifier.status(self.status_line())
 
     def _notification_age(self) -> float | None:

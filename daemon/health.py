@@ -24,7 +24,8 @@ _EVERY = 5.0
 class Health:
     """Gathers the checks of ``/readyz``, ``ondeckd status`` and systemd's status line.
 
-    `config_faults` are those of the last rejected reload; `needs_restart` the changed keys that wait for one.
+    `config_faults` are those of the last rejected reload; `needs_restart` the changed keys that wait for one;
+    `stranded` counts the files on the cache by mapping, for the mappings that are no longer in the configuration.
     """
 
     def __init__(self, store: Store, rooms: Rooms, holds: Holds, listener: Listener, *, dry_run: bool) -> None:
@@ -35,6 +36,7 @@ class Health:
         self.dry_run = dry_run
         self.config_faults: tuple[str, ...] = ()
         self.needs_restart: tuple[str, ...] = ()
+        self.stranded: Mapping[str, int] = {}
 
     def state(self, *, paused: bool) -> str:
         """Return the daemon's state in one word."""
@@ -82,6 +84,8 @@ class Health:
     def _config(self) -> Check:
         if self.config_faults:
             return Check("config", False, "; ".join(self.config_faults))
+        if self.stranded:
+            return Check("config", False, "; ".join(stranded_text(*one) for one in sorted(self.stranded.items())))
         if self.needs_restart:
             return Check("config", True, f"needs a restart: {', '.join(self.needs_restart)}")
         return Check("config", True, "in force")
@@ -100,3 +104,12 @@ class Health:
     def _notifications(self) -> Check:
         state = self._listener.notifications
         return Check("notifications", state.connected, state.problem or "connected")
+
+
+def stranded_text(mapping: str, count: int) -> str:
+    """Return what to do about files whose mapping is no longer in the configuration."""
+    files, them = (f"{count} files", "they") if count > 1 else ("1 file", "it")
+    return (
+        f"{files} of mapping {mapping} {'are' if count > 1 else 'is'} still on the cache; put the mapping back "
+        f"(enabled = false is enough) so that {them} can leave"
+    )

@@ -15,4 +15,4 @@ class Live:
     def swap(self, settings: Settings) -> None:
         """Put a validated configuration into force."""
         self.settings = settings
-        self.mappings = Mappings([mapping for mapping in settings.mapping if mapping.enabled])
+        self.mappings = Mappings(settings.mapping)

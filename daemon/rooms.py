@@ -30,13 +30,16 @@ class Rooms:
         """Return file system id, total and free bytes for each mapping whose cache answers."""
         found = {}
         problems = {}
-        for mapping in self._live.mappings.all:
+        mappings = self._live.mappings
+        for mapping in mappings.all:
             try:
                 found[mapping.name] = await self._asker.ask(f"room {mapping.name}", room, mapping.cache)
             except TimeoutError:
                 problems[mapping.name] = f"the cache {mapping.cache} does not answer"
             except OSError as error:
                 problems[mapping.name] = f"the cache {mapping.cache} cannot be used: {error.strerror}; is it mounted?"
+        # One that is switched off may well be gone for good.
+        problems = {name: why for name, why in problems.items() if mappings.by_name(name).enabled}
         for name in problems.keys() - self.problems.keys():
             log.error("cache_unreachable", mapping=name, why=problems[name])
         for name in self.problems.keys() - problems.keys():

@@ -236,7 +236,7 @@ class DaemonService:
             if await self._store.run(lambda connection: ledger.get_entry(connection, file.array_path)):
                 return set(), [file]
         items = await self._resolve(target)
-        files = [self._live.mappings.resolve(one.plex_path, one.size) for item in items for one in item.files]
+        files = [self._live.mappings.locate(one.plex_path, one.size) for item in items for one in item.files]
         return {item.rating_key for item in items}, files
 
     async def _resolve(self, target: str) -> list[Item]:

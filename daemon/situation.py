@@ -41,16 +41,23 @@ class Outside:
 
 
 class _Files:
-    """All files of items that are demanded or playing, by rating key."""
+    """All files of items that are demanded or playing, by rating key.
+
+    `mapped` are the array paths of those that may be brought in: their mapping is not switched off.
+    """
 
     def __init__(self, connection: Connection, mappings: Mappings) -> None:
         rows = demands.files_that_matter(connection)
         self.by_key: dict[str, list[File]] = defaultdict(list)
         self.known = {key for key, _, _ in rows}
         self.unmapped: dict[str, str] = {}
+        self.mapped: set[str] = set()
         for key, plex_path, size in rows:
             try:
-                self.by_key[key].append(mappings.resolve(plex_path, size))
+                file = mappings.locate(plex_path, size)
+                self.by_key[key].append(file)
+                mappings.demand_enabled(file)
+                self.mapped.add(file.array_path)
             except UnmappedPath as error:
                 self.unmapped[plex_path] = str(error)
 
@@ -73,7 +80,11 @@ def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay:
     entries = ledger.all_entries(connection) if everything else ledger.unwanted(connection, now - min_stay, now)
     keep_until = demands.retained(connection, now) if everything else {}
     situation = Situation(
-        wants=[Want(file, tuple(whys)) for path, (file, whys) in wanted.items() if path not in held],
+        wants=[
+            Want(file, tuple(whys))
+            for path, (file, whys) in wanted.items()
+            if path in files.mapped and path not in held
+        ],
         holdings=list(_holdings(entries, wanted, keep_until)),
         rooms=_rooms(ledger.sizes(connection), outside, mappings),
         playing=frozenset(played),

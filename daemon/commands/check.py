@@ -13,6 +13,7 @@ from daemon.clock import Clock
 from daemon.commands.findings import EXIT_CONFIG, Line, space_lines
 from daemon.config import Loaded, Settings, missing_to_run, state_directory, unbuilt_placements
 from daemon.errors import PlexError, PlexUnauthorized, StateError, UnmappedPath
+from daemon.health import stranded_text
 from daemon.model import User
 from daemon.plex.elements import Section
 from daemon.plex.library import PlexLibrary
@@ -46,11 +47,15 @@ def _mappings(settings: Settings, env: Mapping[str, str]) -> Iterator[Line]:
     used = mappings_in_use(state_directory(settings, env))
     for mapping in settings.mapping:
         if not mapping.enabled:
-            yield Line("mapping", "note", f"{mapping.name}: switched off")
+            count = used.get(mapping.name, 0)
+            still = f"; {count} file{'s'[: count > 1]} of it will leave the cache in time" if count else ""
+            yield Line("mapping", "note", f"{mapping.name}: switched off{still}")
             continue
         for finding in check_mapping(mapping, used=mapping.name in used):
             level = "ok" if finding.ok else _LEVELS[finding.level]
             yield Line("mapping", level, finding.text, EXIT_CONFIG if level == "fault" else 0)
+    for name in sorted(used.keys() - {mapping.name for mapping in settings.mapping}):
+        yield Line("mapping", "fault", stranded_text(name, used[name]), EXIT_CONFIG)
 
 
 def _configuration(loaded: Loaded, env: Mapping[str, str]) -> Iterator[Line]:

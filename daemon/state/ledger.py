@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from daemon.model import Entry
-from daemon.state.rows import ENTRY, entry, entry_values, select, to_db
+from daemon.state.rows import ENTRY, entry, entry_values, from_db, select, to_db
 
 
 def put_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
@@ -78,8 +78,9 @@ def get_entry(connection: sqlite3.Connection, array_path: str) -> Entry | None:
 
 def of_plex_paths(connection: sqlite3.Connection, plex_paths: Iterable[str]) -> list[Entry]:
     """Return the entries of these files (as Plex sees them) and of their sidecars."""
-    sql = f"SELECT {ENTRY} FROM entries WHERE plex_path = ?1 OR parent IN (SELECT array_path FROM entries WHERE plex_path = ?1)"
-    return [entry(row) for path in plex_paths for row in select(connection, sql, to_db(path))]
+    sql = "SELECT array_path FROM entries WHERE plex_path = ?"
+    videos = [from_db(path) for each in plex_paths for (path,) in select(connection, sql, to_db(each))]
+    return [one for video in videos for one in family(connection, video)]
 
 
 def by_mapping(connection: sqlite3.Connection) -> dict[str, int]:

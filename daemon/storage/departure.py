@@ -114,7 +114,7 @@ class Departure:
 
 
 def vanished(mapping: MappingSettings, entries: Iterable[Entry]) -> list[Entry]:
-    """Return those of which nothing is on the cache any more. Blocks; raises what `Departure.copy` does of the cache."""
+    """Return those of which nothing is on the cache any more. Blocks; TierUnavailable as `Departure.copy` raises it."""
     found = []
     for entry in entries:
         with suppress(UnsafeEvict, UnmappedPath):  # who can tell

@@ -20,12 +20,16 @@ _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
 class Mappings:
-    """The mappings in force; the longest root that covers a path decides."""
+    """The mappings of the configuration; the longest root that covers a path decides.
+
+    Nothing new is cached for one that is switched off, but what is on its cache can still leave.
+    """
 
     def __init__(self, mappings: Sequence[MappingSettings]) -> None:
         self.all = tuple(mappings)
         self._by_name = {mapping.name: mapping for mapping in mappings}
-        self._plex = _longest_first((mapping.plex, mapping) for mapping in mappings)
+        self._plex = _longest_first((mapping.plex, mapping) for mapping in mappings if mapping.enabled)
+        self._off = _longest_first((mapping.plex, mapping) for mapping in mappings if not mapping.enabled)
         local = [(root, mapping) for mapping in mappings for root in _local_roots(mapping)]
         self._local = _longest_first(local)
 
@@ -37,15 +41,29 @@ class Mappings:
             raise UnmappedPath(f"there is no mapping {name!r}") from None
 
     def resolve(self, plex_path: str, size: int = 0) -> File:
-        """Return the file that Plex calls `plex_path`; UnmappedPath where no mapping covers it."""
-        return _find(self._plex, plex_path, size)
+        """Return the file that Plex calls `plex_path`; UnmappedPath where no mapping that is in use covers it."""
+        file = self.locate(plex_path, size)
+        self.demand_enabled(file)
+        return file
+
+    def demand_enabled(self, file: File) -> None:
+        """Raise UnmappedPath if the file's mapping is switched off."""
+        if not self.by_name(file.mapping).enabled:
+            raise UnmappedPath(f"{file.plex_path!r}: the mapping {file.mapping!r} is switched off")
+
+    def locate(self, plex_path: str, size: int = 0) -> File:
+        """Return the file that Plex calls `plex_path`, also where its mapping is switched off."""
+        try:
+            return _find(self._plex, plex_path, size)
+        except UnmappedPath:
+            return _find(self._off, plex_path, size)
 
     def from_local(self, path: str) -> File:
         """Return the file behind a path on any tier, through the union, or as Plex sees it."""
         try:
             return _find(self._local, path, 0)
         except UnmappedPath:
-            return self.resolve(path)
+            return self.locate(path)
 
     def sidecar(self, video: File, array_path: str) -> File:
         """Return the file at `array_path` that belongs to `video` (same mapping)."""

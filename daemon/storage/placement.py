@@ -87,6 +87,7 @@ class Placement:
         if the process is killed then; `stands` tells afterwards whether it came to that.
         """
         mapping = self._means.mappings.by_name(file.mapping)
+        self._means.mappings.demand_enabled(file)
         if mapping.cache not in self._swept:
             await self._means.threads.run(mapping.name, self._sweep, mapping)
         recorded = known.get(file.array_path)

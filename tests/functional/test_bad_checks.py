@@ -80,7 +80,7 @@ async def test_a_cache_or_a_state_folder_that_cannot_be_written(tmp_path: Path) 
             said = await _check(house)
     assert said.code == 78
     first, second = _faults(said)
-    assert first.startswith(f"state: {state}: ")
+    assert first.startswith(f"state: {state}/")
     assert "Read-only file system" in first
     assert second == f"mapping: Movies: cache {cache} cannot be written: Read-only file system; {WRITE}"
 
@@ -97,6 +97,22 @@ async def test_a_library_that_no_mapping_covers_is_a_warning_and_one_that_plex_l
             78,
             [f"plex.libraries: Plex has no movie or show library 'Cartoons'; {CHOOSE}"],
         )
+
+
+@pytest.mark.parametrize("daemon_first", [True, False])
+async def test_the_webhooks_secret_is_shown_whole_once_whoever_made_it(tmp_path: Path, daemon_first: bool) -> None:
+    async with at_home(tmp_path, small_library(), start=daemon_first) as house:
+        first, second = await _check(house), await _check(house)
+    secret = (tmp_path / "state" / "webhook-secret").read_text().strip()
+    assert f"/webhook/plex?secret={secret} (shown only this once)" in first.out
+    assert "/webhook/plex?secret=… " in second.out
+    assert secret not in second.out + first.err + second.err
+
+
+async def test_a_state_folder_that_cannot_be_made_is_said_in_words(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False, state={"directory": "/proc/nope"}) as house:
+        (line,) = _faults(await _check(house))
+        assert line.startswith("state: /proc/nope: No such file or directory; ")
 
 
 async def test_what_has_no_effect_yet_is_named(tmp_path: Path) -> None:

@@ -5,51 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from daemon.app import App
 from daemon.clock import Clock
-from daemon.config import load
 from daemon.model import TaskState
 from tests.support.bad_input import logged, problem
 from tests.support.command_line import config_file
-from tests.support.daemon import House, at_home, daemon_running, merged
-from tests.support.plex import small_library
+from tests.support.daemon import merged
+from tests.support.reloads import change, from_file
 
 ANN = "Ann"
-
-
-@asynccontextmanager
-async def _from_file(folder: Path, *, clock: Clock | None = None, **settings: Any) -> AsyncIterator[House]:
-    """Have a daemon run that was started with a configuration file."""
-    async with at_home(folder, small_library(), clock=clock, start=False, **settings) as house:
-        path = config_file(folder / "etc", house.settings)
-        house.app = App(load(path, {}), {}, clock=house.clock)
-        async with daemon_running(house):
-            await house.plex.frames.wait_for_listeners()
-            yield house
-
-
-async def _change(house: House, **settings: Any) -> None:
-    """Write changed settings to the file and wait until they are in force."""
-    house.settings = merged(house.settings, settings)
-    async with house.app.core.feed.subscribe() as notices:
-        config_file(house.folder / "etc", house.settings)
-        async for notice in notices:
-            if notice.data.get("text") == "configuration reloaded":
-                return
 
 
 @pytest.mark.parametrize("how", ["by saving the file", "by SIGHUP"])
 async def test_a_bad_configuration_is_refused_whole_and_a_good_one_clears_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], how: str
 ) -> None:
-    async with _from_file(tmp_path) as house:
+    async with from_file(tmp_path) as house:
         path = house.folder / "etc" / "config.toml"
         bad = "[playback]\nnext_episodes = -1\nnext_episode = 7\n[log]\nlevel = 'shout'\n"
         if how == "by saving the file":
@@ -69,7 +43,7 @@ async def test_a_bad_configuration_is_refused_whole_and_a_good_one_clears_it(
         assert (await house.get("/api/v1/status"))["ready"] is False
         assert house.app.core.live.settings.playback.next_episodes == 5
 
-        await _change(house, playback={"next_episodes": 2})
+        await change(house, playback={"next_episodes": 2})
         assert problem(house, "config") == ""
         assert house.app.core.live.settings.playback.next_episodes == 2
 
@@ -77,7 +51,7 @@ async def test_a_bad_configuration_is_refused_whole_and_a_good_one_clears_it(
 async def test_a_log_file_that_cannot_be_written_is_a_fault_of_the_reload_not_the_end(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with _from_file(tmp_path) as house:
+    async with from_file(tmp_path) as house:
         house.settings = merged(house.settings, {"log": {"file": str(tmp_path / "nowhere" / "x.log")}})
         config_file(house.folder / "etc", house.settings)
         await house.until(lambda: problem(house, "config") != "")
@@ -87,20 +61,20 @@ async def test_a_log_file_that_cannot_be_written_is_a_fault_of_the_reload_not_th
 
 
 async def test_more_or_fewer_next_episodes_count_from_the_next_play_on(tmp_path: Path) -> None:
-    async with _from_file(tmp_path) as house:
+    async with from_file(tmp_path) as house:
         first, second = (house.library.episodes(show) for show in house.library.shows)
-        await _change(house, playback={"next_episodes": 1})
+        await change(house, playback={"next_episodes": 1})
         await house.plex.engine.play(ANN, first[0])
         await house.until(lambda: house.is_cached(*first[:2]))
         await house.quiet()
         assert not house.is_cached(first[2])
-        await _change(house, playback={"next_episodes": 3})
+        await change(house, playback={"next_episodes": 3})
         await house.plex.engine.play(ANN, second[0], client="phone")
         await house.until(lambda: house.is_cached(*second[:4]))
 
 
 async def test_a_shorter_min_stay_lets_go_at_once(tmp_path: Path) -> None:
-    async with _from_file(tmp_path, clock=Clock(600.0), retention={"after_stopped": "1m"}) as house:
+    async with from_file(tmp_path, clock=Clock(600.0), retention={"after_stopped": "1m"}) as house:
         movie = house.library.movies[0]
         session = await house.plex.engine.play(ANN, movie)
         await house.until(lambda: house.is_cached(movie))
@@ -108,13 +82,13 @@ async def test_a_shorter_min_stay_lets_go_at_once(tmp_path: Path) -> None:
         await house.plex.engine.stop(session)
         await house.clock.sleep(600)
         assert house.is_cached(movie)
-        await _change(house, retention={"min_stay": "0"})
+        await change(house, retention={"min_stay": "0"})
         await house.until(lambda: not house.is_cached(movie))
 
 
 async def test_workers_are_added_and_taken_away(tmp_path: Path) -> None:
     slow = {"rate_limit": "40KB", "to_cache": 1}
-    async with _from_file(tmp_path, transfer=slow, state={"shutdown_grace": "0"}) as house:
+    async with from_file(tmp_path, transfer=slow, state={"shutdown_grace": "0"}) as house:
         episodes = house.library.episodes(house.library.shows[0])
         await house.plex.engine.play(ANN, episodes[0])
 
@@ -128,9 +102,9 @@ async def test_workers_are_added_and_taken_away(tmp_path: Path) -> None:
             return await running() == 3
 
         await house.until(one)
-        await _change(house, transfer={"to_cache": 3})
+        await change(house, transfer={"to_cache": 3})
         await house.until(three)
-        await _change(house, transfer={"to_cache": 1, "rate_limit": "0"})
+        await change(house, transfer={"to_cache": 1, "rate_limit": "0"})
         await house.until(lambda: house.is_cached(*episodes[:6]))
         await house.quiet()
         names = [task.get_name() for task in asyncio.all_tasks()]
@@ -138,40 +112,40 @@ async def test_workers_are_added_and_taken_away(tmp_path: Path) -> None:
 
 
 async def test_the_log_level_changes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    async with _from_file(tmp_path) as house:
-        await _change(house, log={"level": "info"})
+    async with from_file(tmp_path) as house:
+        await change(house, log={"level": "info"})
         await house.plex.engine.play(ANN, house.library.movies[0])
         await house.until(lambda: house.is_cached(house.library.movies[0]))
         await house.quiet()
         assert len(logged(capsys, "config_reloaded", "cache_in_finished")) == 2
-        await _change(house, log={"level": "warning"})
+        await change(house, log={"level": "warning"})
         assert logged(capsys, "config_reloaded") == []
 
 
 async def test_what_needs_a_restart_is_named_and_the_old_value_stays_in_force(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with _from_file(tmp_path, log={"level": "info"}) as house:
-        await _change(house, web={"listen": "127.0.0.1:1"}, playback={"next_episodes": 1})
+    async with from_file(tmp_path, log={"level": "info"}) as house:
+        await change(house, web={"listen": "127.0.0.1:1"}, playback={"next_episodes": 1})
         (line,) = logged(capsys, "config_reloaded")
         assert line["needs_restart"] == ["web.listen"]
         (check,) = [check for check in await house.get("/readyz") if check["name"] == "config"]
         assert (check["ok"], check["text"]) == (True, "needs a restart: web.listen")
         assert house.app.core.live.settings.playback.next_episodes == 1
 
-        await _change(house, web={"listen": "127.0.0.1:0"})
+        await change(house, web={"listen": "127.0.0.1:0"})
         (check,) = [check for check in await house.get("/readyz") if check["name"] == "config"]
         assert check["text"] == "in force"
 
 
 async def test_a_mapping_that_is_taken_out_is_left_alone_from_then_on(tmp_path: Path) -> None:
-    async with _from_file(tmp_path) as house:
+    async with from_file(tmp_path) as house:
         movie = house.library.movies[0]
         await house.plex.engine.play(ANN, movie)
         await house.until(lambda: house.is_cached(movie))
         await house.quiet()
         house.settings["mapping"] = [one for one in house.settings["mapping"] if one["name"] != "Movies"]
-        await _change(house)
+        await change(house)
         assert house.is_cached(movie)
         status, answer = await house.post("/api/v1/evict", {"target": str(house.cache(movie)[0])})
         assert (status, answer["error"]["message"]) == (422, f"no mapping covers '{house.cache(movie)[0]}'")

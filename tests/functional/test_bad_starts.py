@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import signal
 import socket
 from pathlib import Path
 
 import pytest
 
+from daemon.clock import Clock
+from daemon.core import Core
 from daemon.state.store import NAME
-from tests.support.bad_input import memory_disk, remount
+from tests.support.bad_input import fill, memory_disk, problem, remount, until_bad
 from tests.support.command_line import config_file, free_port, ondeckd
 from tests.support.daemon import at_home
 from tests.support.daemon_process import daemon_process, write_config
@@ -28,7 +32,7 @@ async def test_a_damaged_database_is_kept_aside_and_the_daemon_works(tmp_path: P
             (line,) = [line for line in daemon.lines if line["event"] == "database_replaced"]
             assert "kept as ondeckd.db.corrupt" in line["why"]
             (check,) = [check for check in await daemon.get("/readyz") if check["name"] == "store"]
-            assert not check["ok"]
+            assert check["ok"]
             assert check["text"] == line["why"]
             assert (tmp_path / "state" / "ondeckd.db.corrupt").read_bytes().startswith(b"this is no database")
 
@@ -36,6 +40,44 @@ async def test_a_damaged_database_is_kept_aside_and_the_daemon_works(tmp_path: P
             await house.plex.engine.play(ANN, library.movies[0])
             await daemon.until("/api/v1/status", cached_files=1)
     assert house.is_cached(library.movies[0])
+
+
+@needs_root
+async def test_a_state_disk_that_fills_up_ends_the_daemon_with_one_line(tmp_path: Path) -> None:
+    library = small_library()
+    async with at_home(tmp_path, library, start=False) as house:
+        with memory_disk(tmp_path / "state", "1m"):
+            async with daemon_process(write_config(house.settings, tmp_path)) as daemon:
+                await house.plex.frames.wait_for_listeners()
+                fill(tmp_path / "state" / "filler")
+                for movie in library.movies:
+                    await house.plex.engine.play(ANN, movie)
+                assert await daemon.process.wait() == 1
+                await daemon.silent.wait()
+                (line,) = [line for line in daemon.lines if line["event"] == "daemon_failed"]
+                assert line["level"] == "error"
+                assert line["why"] == f"{tmp_path / 'state' / NAME}: database or disk is full"
+                assert not [line for line in daemon.lines if "Traceback" in str(line)]
+
+
+async def test_a_database_removed_under_the_running_daemon_is_told(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), clock=Clock(60.0)) as house:
+        assert problem(house, "store") == ""
+        (tmp_path / "state" / NAME).unlink()
+        await until_bad(house, "store", "was removed while ondeckd runs")
+
+
+async def test_signals_during_the_recovery_end_it_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def recover(_core: Core) -> None:
+        os.kill(os.getpid(), signal.SIGHUP)
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(Core, "recover", recover)
+    async with at_home(tmp_path, small_library(), start=False) as house:
+        await house.app.run()
+        assert not house.app.ready.is_set()
+        assert house.app.core.reloading.wanted.is_set()
 
 
 @needs_root

@@ -161,7 +161,7 @@ async def test_a_copy_that_waits_for_room_touches_no_array_and_is_told_once_it_b
         core = house.app.core
         core.placement.configure(core.live.mappings, TransferSettings(), keep_free=lambda total: total)
         await house.plex.engine.play(ANN, movie)
-        await until_bad(house, "queue", "bytes more than")
+        await until_bad(house, "space", "bytes more than")
         await house.clock.sleep(300)
         assert b'reason="cache_in"' not in core.metrics.text()
         assert logged(capsys, "cache_in_started", "mapping_released") == []

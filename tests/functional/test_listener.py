@@ -73,7 +73,7 @@ async def test_episodes_that_the_user_has_watched_are_skipped() -> None:
         keys = episodes(plex)
         await plex.engine.mark("Ben", keys[1])
         await plex.engine.mark("Ann", keys[2])
-        house.watched = {keys[3]}
+        house.watched = {keys[3]: plex.clock.now()}
         await plex.engine.play("Ben", keys[0])
         await house.hears(f"started {keys[0]} by Ben")
         following = [one.rating_key for one in house.told[0][2]]
@@ -147,16 +147,34 @@ async def test_live_television_is_left_alone() -> None:
         assert len(house.listener.plays()) == 1
 
 
-async def test_a_library_that_is_not_selected_is_left_alone_until_it_is() -> None:
+async def test_a_play_in_a_library_that_is_not_selected_is_told_without_what_follows_until_it_is() -> None:
     async with demo_server() as plex, household(plex, plex={"libraries": ["movies"]}) as house:
         await plex.frames.wait_for_listeners()
-        key = episodes(plex)[0]
-        session = await plex.engine.play("Ben", key)
-        assert await landmark(house) == house.lines[0]
+        keys = episodes(plex)
+        await plex.engine.play("Ben", keys[0])
+        await house.hears(f"started {keys[0]} by Ben")
+        _, item, following = house.told[0]
+        assert item is not None
+        assert (item.selected, bool(item.files), following) == (False, True, [])
         house.set(plex={"libraries": ["Movies", SHOWS]})
         house.listener.reload()
-        await plex.engine.advance(session, 10.0)
+        await house.hears(f"identified {keys[0]} by Ben")
+        _, item, following = house.told[1]
+        assert item is not None
+        assert item.selected
+        assert [one.rating_key for one in following] == keys[1:6]
+
+
+async def test_other_libraries_change_nothing_for_a_play_that_counts_as_before() -> None:
+    async with demo_server() as plex, household(plex, plex={"libraries": [SHOWS]}) as house:
+        await plex.frames.wait_for_listeners()
+        key = episodes(plex)[0]
+        await plex.engine.play("Ben", key)
         await house.hears(f"started {key} by Ben")
+        house.set(plex={"libraries": []})
+        house.listener.reload()
+        await landmark(house)
+        assert f"identified {key} by Ben" not in house.lines
 
 
 async def test_plays_that_began_before_the_daemon_are_found() -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import pytest
+
 from daemon.model import PlaybackStarted, PlaybackStopped, PlayState
 from tests.support.listener import demo_server, episodes, household, landmark
+from tests.support.plex import without_media
 from tests.support.tracker import broken_rules
 
 
@@ -34,6 +37,102 @@ async def test_a_play_that_ends_while_plex_cannot_say_what_played_is_not_told() 
         assert len(house.listener._lanes._lanes) == 2
 
 
+async def test_one_404_says_nothing_of_a_play_that_is_listed() -> None:
+    async with demo_server(speed=30.0) as plex, household(plex) as house:
+        await plex.frames.wait_for_listeners()
+        key = episodes(plex)[0]
+        fault = plex.faults.http(f"/library/metadata/{key}$", status=404, times=5)
+        await plex.engine.play("Ben", key)
+        await house.hears(f"started {key} by Ben")
+        assert fault.hits == 5
+        assert house.listener.sessions_known
+
+
+async def test_what_is_neither_found_nor_listed_is_no_play_until_it_is_found() -> None:
+    async with demo_server(speed=30.0) as plex, household(plex) as house:
+        await plex.frames.wait_for_listeners()
+        await house.marked()
+        key = episodes(plex)[0]
+        hidden = plex.faults.hide_sessions()
+        fault = plex.faults.http(f"/library/metadata/{key}$", status=404)
+        session = await plex.engine.play("Ben", key)
+        while fault.hits < 3 or house.listener._tracker.pending():
+            await plex.clock.sleep(1.0)
+        assert house.listener.sessions_known
+        plex.faults.session_faults.remove(hidden)
+        plex.faults.https.remove(fault)
+        await plex.engine.advance(session, 10.0)
+        await house.hears(f"started {key} by Ben")
+
+
+async def test_a_start_does_not_wait_for_a_list_of_episodes_that_cannot_be_read() -> None:
+    async with demo_server(speed=30.0) as plex, household(plex) as house:
+        await plex.frames.wait_for_listeners()
+        keys = episodes(plex)
+        broken = plex.faults.http("/allLeaves", status=500)
+        await plex.engine.play("Ben", keys[0])
+        await house.hears(f"started {keys[0]} by Ben")
+        _, item, following = house.told[0]
+        assert item is not None
+        assert (item.rating_key, following, house.listener.sessions_known) == (keys[0], [], True)
+        plex.faults.https.remove(broken)
+        await house.hears(f"identified {keys[0]} by Ben")
+        _, item, following = house.told[1]
+        assert item is not None
+        assert [one.rating_key for one in following] == keys[1:6]
+
+
+async def test_a_start_does_not_wait_for_a_list_of_episodes_that_stalls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("daemon.plex.lanes._PROMPT", 0.1)
+    async with demo_server() as plex, household(plex) as house:
+        await plex.frames.wait_for_listeners()
+        keys = episodes(plex)
+        stalled = plex.faults.http("/allLeaves", stall=True, times=1)
+        session = await plex.engine.play("Ben", keys[0])
+        await house.hears(f"started {keys[0]} by Ben")
+        assert house.told[0][2] == []
+        stalled.cleared.set()
+        await house.hears(f"identified {keys[0]} by Ben")
+        assert [one.rating_key for one in house.told[1][2]] == keys[1:6]
+        await plex.engine.stop(session)
+        await house.hears(f"stopped {keys[0]} by Ben")
+        assert broken_rules(event for event, _, _ in house.told) == []
+
+
+async def test_what_follows_for_nobody_known_is_not_told_for_who_turns_out_to_play() -> None:
+    async with demo_server(speed=30.0) as plex, household(plex) as house:
+        await plex.frames.wait_for_listeners()
+        await house.marked()
+        keys = episodes(plex)
+        await plex.engine.mark("Ben", keys[1])
+        hidden = plex.faults.hide_sessions()
+        broken = plex.faults.http("/allLeaves", status=500)
+        await plex.engine.play("Ben", keys[0])
+        await house.hears(f"started {keys[0]} by ?")
+        plex.faults.session_faults.remove(hidden)
+        house.listener.reconcile_soon()
+        while house.listener.plays()[0].user.title != "Ben":
+            await plex.clock.sleep(1.0)
+        plex.faults.https.remove(broken)
+        await house.hears(f"identified {keys[0]} by Ben")
+        assert [one.rating_key for one in house.told[-1][2]] == keys[2:7]
+        await landmark(house)
+        assert house.lines.count(f"identified {keys[0]} by Ben") == 1
+
+
+async def test_an_item_whose_file_is_just_being_replaced_is_told_once_it_has_one() -> None:
+    async with demo_server(speed=30.0) as plex, household(plex) as house:
+        await plex.frames.wait_for_listeners()
+        movie = plex.library.movies[0]
+        plex.faults.http(f"/library/metadata/{movie}$", mangle=lambda answer: without_media(answer, movie), times=3)
+        await plex.engine.play("Ben", movie)
+        await house.hears(f"started {movie} by Ben")
+        assert len(house.told) == 1
+        item = house.told[0][1]
+        assert item is not None
+        assert item.files
+
+
 async def test_one_play_that_plex_cannot_tell_holds_up_no_other() -> None:
     async with demo_server() as plex, household(plex) as house:
         await plex.frames.wait_for_listeners()
@@ -51,7 +150,7 @@ async def test_a_stop_is_told_after_a_start_that_takes_long() -> None:
         await plex.frames.wait_for_listeners()
         await house.marked()
         key = episodes(plex)[0]
-        stalled = plex.faults.http("/allLeaves", stall=True)
+        stalled = plex.faults.http(f"/library/metadata/{key}$", stall=True)
         session = await plex.engine.play("Ben", key)
         await landmark(house)
         await plex.engine.stop(session)

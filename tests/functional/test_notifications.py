@@ -224,6 +224,14 @@ async def test_the_first_failure_is_said_loudly_and_the_rest_quietly() -> None:
         assert all(plex.token not in str(entry) for entry in logs)
 
 
+async def test_a_refused_token_is_an_error_because_only_a_person_can_mend_it() -> None:
+    async with DemoServer(small_library()) as plex:
+        with capture_logs() as logs:
+            async with ears(plex, token="old") as found:
+                await until_problem(found)
+        assert [entry["log_level"] for entry in logs if entry["event"] == "plex_lost"] == ["error"]
+
+
 async def test_a_redirect_is_not_followed_with_the_token() -> None:
     asked: list[str] = []
 

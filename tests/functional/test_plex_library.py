@@ -7,7 +7,7 @@ from daemon.demo.generate import generate
 from daemon.demo.media import Kind, Node
 from daemon.demo.server import DemoServer
 from daemon.model import OWNER, Item, ItemType, User
-from tests.support.plex import small_library
+from tests.support.plex import small_library, without_media
 from tests.support.plex_library import connected
 
 ANN = User(OWNER, "Ann")
@@ -69,7 +69,9 @@ async def test_a_transient_item_is_no_item() -> None:
 )
 async def test_only_selected_libraries_count(selected: tuple[str, ...], found: bool) -> None:
     async with DemoServer(small_library()) as plex, connected(plex, libraries=selected) as library:
-        assert (await library.item(plex.library.movies[0]) is not None) == found
+        item = await library.item(plex.library.movies[0])
+        assert item is not None
+        assert item.selected == found
 
 
 async def test_leaves_are_the_item_itself_or_all_episodes() -> None:
@@ -122,8 +124,47 @@ async def test_each_user_skips_what_that_user_has_watched() -> None:
         for who, expected in (("Ann", 2), ("Ben", 1), ("Cleo", 1)):
             following = keys(await library.next_episodes(current, user(plex, who), count=2))
             assert following[0] == episodes[expected]
-        nobody = await library.next_episodes(current, User("", ""), count=2, watched={episodes[1]})
+        nobody = await library.next_episodes(current, User("", ""), count=2, watched={episodes[1]: 1.0})
         assert keys(nobody) == episodes[2:4]
+
+
+async def test_a_rewatch_takes_nothing_that_was_watched_before_it_for_watched() -> None:
+    async with DemoServer(small_library()) as plex, connected(plex) as library:
+        episodes = plex.library.episodes(plex.library.shows[0])
+        for who in ("Ann", "Ben", "Cleo"):
+            for key in episodes[1 if who == "Cleo" else 0 :]:
+                await plex.engine.mark(who, key)
+        now = plex.clock.now() + 3600.0
+        current = await library.item(episodes[0])
+        assert current is not None
+        for who, expected in (("Ann", episodes[1:3]), ("Ben", episodes[1:3]), ("Cleo", [])):
+            following = await library.next_episodes(current, user(plex, who), count=2, started_at=now)
+            assert keys(following) == expected
+
+
+async def test_the_owner_s_own_word_in_plex_wins_over_what_we_knew_long_ago() -> None:
+    async with DemoServer(small_library()) as plex, connected(plex) as library:
+        episodes = plex.library.episodes(plex.library.shows[0])
+        current = await library.item(episodes[0])
+        assert current is not None
+        now = plex.clock.now()
+        known = {episodes[1]: now - 601.0, episodes[2]: now - 599.0}
+        following = await library.next_episodes(current, ANN, count=2, watched=known, started_at=now)
+        assert keys(following) == [episodes[1], episodes[3]]
+
+
+async def test_an_episode_without_a_file_is_none_that_follows() -> None:
+    async with DemoServer(small_library()) as plex, connected(plex) as library:
+        episodes = plex.library.episodes(plex.library.shows[0])
+        current = await library.item(episodes[0])
+        assert current is not None
+        plex.faults.http("metadata", mangle=lambda answer: without_media(answer, episodes[1]))
+        assert keys(await library.next_episodes(current, ANN, count=2)) == episodes[2:4]
+        plex.faults.clear()
+        plex.faults.http(f"metadata/{episodes[1]}", mangle=lambda answer: without_media(answer, episodes[1]))
+        following = await library.next_episodes(current, ANN, count=2)
+        assert keys(following) == episodes[1:3]
+        assert all(one.files for one in following)
 
 
 async def test_a_history_that_cannot_be_read_costs_no_episodes() -> None:

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from contextlib import suppress
 from typing import Any
 
 import pytest
+import requests
+import urllib3
 from aiohttp import web
 from structlog.testing import capture_logs
 
@@ -13,6 +16,7 @@ from daemon.demo.faults import truncated, with_bad_character
 from daemon.demo.server import DemoServer
 from daemon.errors import PlexNotFound, PlexUnauthorized, PlexUnavailable
 from daemon.model import OWNER, User
+from daemon.plex.connection import _translated
 from daemon.plex.library import PlexLibrary
 from tests.support.plex import small_library
 from tests.support.plex_library import connected
@@ -109,6 +113,23 @@ async def test_a_server_that_is_away_is_unavailable_and_found_again() -> None:
             await library.connect()
         await plex.come_up()
         assert (await library.connect()).name == "Demo Plex"
+
+
+def test_the_reason_is_found_also_where_an_older_urllib3_names_no_cause() -> None:
+    def connect() -> None:
+        try:
+            raise ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused")
+        except OSError:
+            raise urllib3.exceptions.HTTPError("cannot connect")  # noqa: B904 - as they do
+
+    def ask() -> None:
+        try:
+            connect()
+        except urllib3.exceptions.HTTPError as error:
+            raise requests.ConnectionError(error) from None
+
+    with pytest.raises(PlexUnavailable, match="^Plex cannot be reached: Connection refused$"):
+        _translated(ask)
 
 
 async def test_an_answer_that_never_ends_does_not_hold_up_the_others() -> None:

@@ -7,9 +7,9 @@ import json
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from subprocess import run
-from typing import Any
 
 import pytest
 
@@ -18,9 +18,10 @@ from daemon.demo.library import Library
 from daemon.model import TaskState
 from daemon.storage.mover import Pace
 from tests.support.bad_input import memory_disk, until_bad
-from tests.support.daemon import House, at_home, daemon_running
+from tests.support.daemon import House, at_home, daemon_running, new_app
 from tests.support.needs import needs_openssl, needs_root
 from tests.support.plex import small_library
+from tests.support.reloads import change, from_file
 
 ANN, BEN = "Ann", "Ben"
 SIZE = 100_000
@@ -38,15 +39,7 @@ async def _seen(house: House, movie: str, who: str = ANN) -> None:
     await house.until(lambda: house.is_cached(movie))
     await house.quiet()
     await house.plex.engine.stop(session)
-
-    async def over() -> bool:
-        return (await house.get("/api/v1/sessions"))["total"] == 0
-
-    await house.until(over)
-
-
-async def _size_of(house: House, movie: str) -> int:
-    return (await asyncio.to_thread(house.array(movie)[0].stat)).st_size
+    await house.until(partial(_nobody_plays, house))
 
 
 @pytest.mark.parametrize("space", [{"limit": "1KB"}, {"min_free": "100%"}, {"quota": "1KB"}], ids=str)
@@ -64,7 +57,7 @@ async def test_a_copy_asked_for_by_hand_keeps_within_the_limits_too(tmp_path: Pa
     movie = library.movies[0]
     async with at_home(tmp_path, library, space=space) as house:
         await house.post("/api/v1/cache", {"target": movie})
-        await until_bad(house, "queue", "bytes more than")
+        await until_bad(house, "space", "bytes more than")
         assert not house.is_cached(movie)
 
 
@@ -128,9 +121,7 @@ async def test_copies_make_way_for_a_stream_from_the_same_array_only(
     movie, other, last = library.movies
     episode = library.episodes(library.shows[0])[0]
     playback = {**AT_ONCE, "cache_current": False}
-    async with at_home(
-        tmp_path, library, playback=playback, transfer={**ALONE, "yield_to_playback": yields}
-    ) as house:
+    async with at_home(tmp_path, library, playback=playback, transfer={**ALONE, "yield_to_playback": yields}) as house:
 
         async def slowed(*targets: str) -> set[bool]:
             asked.clear()
@@ -251,9 +242,7 @@ async def test_verify_decides_whether_copies_have_a_checksum(tmp_path: Path, ver
         assert {bool(entry.checksum) for entry in await house.entries()} == {proven}
 
 
-@pytest.mark.parametrize(
-    ("sidecars", "found"), [("none", []), ("subtitles", [".srt"]), ("all", [".nfo", ".srt"])]
-)
+@pytest.mark.parametrize(("sidecars", "found"), [("none", []), ("subtitles", [".srt"]), ("all", [".nfo", ".srt"])])
 async def test_sidecars_decides_what_travels_with_a_video(tmp_path: Path, sidecars: str, found: list[str]) -> None:
     library = small_library()
     movie = library.movies[0]
@@ -276,7 +265,7 @@ async def test_hard_links_are_skipped_or_copied_as_hardlinks_says(tmp_path: Path
         async with at_home(tmp_path / hardlinks, library, transfer={"hardlinks": hardlinks}) as house:
             (house.folder / "seed").hardlink_to(house.array(movie)[0])
             await house.plex.engine.play(ANN, movie)
-            await house.until(lambda house=house: _ended(house))
+            await house.until(partial(_ended, house))
             assert house.is_cached(movie) is (hardlinks == "copy")
 
 
@@ -294,33 +283,26 @@ async def test_the_log_file_has_what_the_level_lets_through(tmp_path: Path, leve
         assert ("playback_started" in events) is said
 
 
-async def test_a_changed_stale_session_takes_effect_in_what_plays_already(tmp_path: Path) -> None:
-    library = small_library()
-    movie = library.movies[0]
-    clock = Clock(600.0)
-    async with at_home(tmp_path, library, clock=clock, playback={"stale_session": "30d"}) as house:
+async def test_a_changed_stale_session_counts_for_what_plays_already(tmp_path: Path) -> None:
+    async with from_file(tmp_path, clock=Clock(600.0), playback={"stale_session": "30d"}) as house:
+        movie = house.library.movies[0]
         session = await house.plex.engine.play(ANN, movie)
         await house.until(lambda: house.is_cached(movie))
-        house.plex.engine.vanish(session)
         house.plex.engine.ghost_after = 1e9
-        await clock.sleep(3600)
+        house.plex.engine.vanish(session)
+        await house.clock.sleep(3600)
         assert (await house.get("/api/v1/sessions"))["total"] == 1
 
-        core = house.app.core
-        playback = core.live.settings.playback.model_copy(update={"stale_session": 300.0})
-        core.live.swap(core.live.settings.model_copy(update={"playback": playback}))
-        core._in_force()
+        await change(house, playback={"stale_session": "5m"})
+        await house.until(partial(_nobody_plays, house))
 
-        async def over() -> bool:
-            return (await house.get("/api/v1/sessions"))["total"] == 0
 
-        await house.until(over)
+async def _nobody_plays(house: House) -> bool:
+    return int((await house.get("/api/v1/sessions"))["total"]) == 0
 
 
 @asynccontextmanager
 async def _started(house: House) -> AsyncIterator[None]:
-    from tests.support.daemon import new_app
-
     new_app(house)
     async with daemon_running(house):
         await house.plex.frames.wait_for_listeners()
@@ -364,10 +346,7 @@ async def test_a_certificate_that_nobody_signed_is_taken_only_without_verify_tls
         house.settings["plex"] |= {"url": url, "verify_tls": False}
         async with _started(house):
             await _seen(house, movie)
-        plex: dict[str, Any] = house.settings["plex"]
-        plex["verify_tls"] = True
-        from tests.support.daemon import new_app
-
+        house.settings["plex"]["verify_tls"] = True
         new_app(house)
         async with daemon_running(house):
             await until_bad(house, "plex", "certificate")

@@ -123,14 +123,9 @@ async def test_a_full_disk_is_one_clear_error_and_the_end_goes_in_order(tmp_path
                 with pytest.raises(StateError, match=rf"^{tmp_path / NAME}: database or disk is full$"):
                     await store.run(lambda c: demands.put_meta(c, "b", "x" * 2_000_000))
                 assert await store.run(lambda c: demands.get_meta(c, "b")) == ""
-                (tmp_path / "filler").write_bytes(b"x" * 400_000)
-                with pytest.raises(OSError, match="No space left"), (tmp_path / "rest").open("wb", 0) as handle:
-                    while True:
-                        handle.write(b"x" * 4096)
                 await store.backup()
         assert {line["event"] for line in logs} == {"backup_failed"}
         assert not list(tmp_path.glob("*.part"))
-        (tmp_path / "filler").unlink()
         async with Store(tmp_path) as store:
             assert await store.run(lambda c: demands.get_meta(c, "a")) == "1"
 

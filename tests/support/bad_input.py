@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -47,7 +47,8 @@ def files_below(folder: Path) -> list[Path]:
 
 def leftovers(folder: Path) -> list[Path]:
     """Return every temporary file of ours below a folder."""
-    return [path for path in folder.rglob("*") if path.is_file() and (OWN in path.parts or OWN in path.name)]
+    found = [path for path in folder.rglob("*") if path.is_file() and (OWN in path.parts or OWN in path.name)]
+    return [path for path in found if path.parts[-2:] != (OWN, "manifest")]
 
 
 async def plex_down(house: House) -> None:
@@ -75,6 +76,13 @@ def memory_disk(folder: Path, size: str) -> Iterator[None]:
         yield
     finally:
         run(["umount", "-l", str(folder)], check=True)
+
+
+def fill(path: Path) -> None:
+    """Write to a file until its disk is full."""
+    with path.open("wb", 0) as handle, suppress(OSError):
+        while True:
+            handle.write(b"x" * 4096)
 
 
 def remount(folder: Path, how: str) -> None:

@@ -13,7 +13,7 @@ import aiohttp
 
 from daemon.app import App
 from daemon.clock import Clock
-from daemon.config import Loaded, build
+from daemon.config import Loaded, Settings, build
 from daemon.demo.files import all_files, intact, local_path, write
 from daemon.demo.library import Library
 from daemon.demo.server import DemoServer
@@ -97,6 +97,14 @@ class House:
                 if not (path.exists() and intact(self.library, plex_path, size, path))
             ]
         return found
+
+    def set(self, **settings: Any) -> None:
+        """Lay changes over the settings, for the next reload or start."""
+        self.settings = merged(self.settings, settings)
+
+    def build(self) -> Settings:
+        """Return the settings as they would be loaded now."""
+        return build(self.settings)
 
     async def entries(self) -> list[Entry]:
         """Return the ledger."""

@@ -26,11 +26,12 @@ RUN = ("-m", "daemon")
 
 @dataclass
 class DaemonProcess:
-    """A running daemon; `lines` are its log, one event each."""
+    """A running daemon; `lines` are its log, one event each, all of it once it is `silent`."""
 
     process: Process
     url: str = ""
     lines: list[dict[str, Any]] = field(default_factory=list)
+    silent: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def get(self, path: str) -> Any:
         """Return the JSON that its HTTP server answers."""
@@ -87,6 +88,7 @@ class DaemonProcess:
             self.lines.append(json.loads(line) if line.startswith(b"{") else {"event": line.decode()})
             if self.lines[-1]["event"] == until:
                 return self.lines[-1]
+        self.silent.set()
         return None
 
 

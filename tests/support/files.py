@@ -93,7 +93,9 @@ class Tiers:
 
 
 def _tree(root: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+    files = [path for path in sorted(root.rglob("*")) if path.is_file()]
+    # The daemon's own record of what it placed is no media file.
+    return {str(path.relative_to(root)): path.read_bytes() for path in files if path.parts[-2:] != MANIFEST}
 
 
 @contextmanager

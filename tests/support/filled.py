@@ -72,4 +72,3 @@ def _item(number: int, file: File) -> Item:
         season=1,
         episode=number,
     )
-

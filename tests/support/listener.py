@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -27,7 +27,7 @@ class Household:
         self.library = PlexLibrary(url=plex.url, token=self.settings.plex.token.get_secret_value(), clock=clock)
         self.told: list[tuple[Event, Item | None, list[Item]]] = []
         self.marks: list[float] = []
-        self.watched: set[str] = set()
+        self.watched: dict[str, float] = {}
         self.hold: asyncio.Event | None = None
         """While set to an event that is not: starts are not taken."""
         self._news = asyncio.Condition()
@@ -49,7 +49,7 @@ class Household:
             self.told.append((event, item, following))
             self._news.notify_all()
 
-    async def known_watched(self, _user: str) -> Collection[str]:
+    async def known_watched(self, _user: str) -> Mapping[str, float]:
         return self.watched
 
     async def on_mark(self, mark: float) -> None:

@@ -74,7 +74,21 @@ class TracedDaemon(DaemonProcess):
 async def traced_daemon(config: Path, trace: Path, *, speed: float) -> AsyncIterator[TracedDaemon]:
     """Run the daemon under strace until the end of the block; it is ready when the block begins."""
     process = await asyncio.create_subprocess_exec(
-        *("strace", "-f", "--seccomp-bpf", "-y", "-qq", "-s", "400", "-e", f"trace={_CALLS}", "-e", "signal=none", "-o", str(trace)),
+        *(
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-y",
+            "-qq",
+            "-s",
+            "400",
+            "-e",
+            f"trace={_CALLS}",
+            "-e",
+            "signal=none",
+            "-o",
+            str(trace),
+        ),
         *(sys.executable, "-m", "tests.support.quiet_daemon", str(config), str(speed)),
         cwd=CHECKOUT,
         stdin=PIPE,

@@ -8,6 +8,7 @@ from daemon.config import build
 from daemon.model import (
     Changes,
     DemandKind,
+    PlaybackChanged,
     PlaybackConfirmed,
     PlaybackStarted,
     PlaybackStopped,
@@ -46,6 +47,15 @@ def test_an_excluded_user_demands_nothing_by_title_or_id() -> None:
     assert playback.started(event, ITEM, FOLLOWING, SETTINGS) == Changes()
     assert playback.started(event, ITEM, FOLLOWING, build({"users": {"exclude": ["22"]}})) == Changes()
     assert playback.started(event, ITEM, FOLLOWING, build({})) != Changes()
+
+
+def test_a_library_that_is_not_selected_demands_nothing() -> None:
+    item = replace(ITEM, selected=False)
+    made = [demand(DemandKind.PLAYING, play="p1")]
+
+    assert playback.started(PlaybackStarted(play(item), NOW), item, FOLLOWING, SETTINGS) == Changes()
+    changes = playback.identified(PlaybackChanged(play(item), NOW, "identified"), item, [], made, SETTINGS)
+    assert changes == Changes(drop_demands=tuple(made))
 
 
 def test_a_confirmed_play_replaces_earlier_plays_but_not_those_on_other_screens() -> None:
