@@ -114,13 +114,13 @@ class Dispatcher:
         decision, _ = await self._commit(work)
         return decision
 
-    async def preview(self, read: Callable[[Connection, Picture, Plan], T]) -> T:
+    async def preview(self, read: Callable[[Connection, Plan], T]) -> T:
         """Plan without writing anything, and return what `read` makes of it (in the database's thread)."""
         outside = await self._look_outside()
 
         def work(connection: Connection) -> T:
-            picture, made = self._plan(connection, outside, everything=True)
-            return read(connection, picture, made)
+            _, made = self._plan(connection, outside, everything=True)
+            return read(connection, made)
 
         return await self._store.run(work)
 

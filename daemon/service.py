@@ -14,12 +14,12 @@ from daemon.errors import TargetBusy, TargetNotFound
 from daemon.health import Health
 from daemon.jobs import Jobs
 from daemon.live import Live
-from daemon.model import Changes, File, Item, Plan, Play, Retention, TaskKind, TaskState
+from daemon.model import Changes, File, Item, Play, Retention, TaskKind, TaskState
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.progress import Progress
 from daemon.reconcile import Reconcile
-from daemon.situation import Picture
+from daemon.situation import survey
 from daemon.state import demands, ledger, plays, tasks
 from daemon.state.store import Connection, Store
 from daemon.web.service import Check, Listing, Query
@@ -84,16 +84,15 @@ class DaemonService:
         """Return the files on the cache and on their way."""
         min_stay = self._live.settings.retention.min_stay
 
-        def read(connection: Connection, picture: Picture, _made: Plan) -> Listing:
+        def read(connection: Connection) -> Listing:
             now = self._clock.now()
             found = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING, TaskState.FAILED)
             shown = [task for task in found if task.state is not TaskState.FAILED or task.not_before > now]
-            situation = picture.situation
-            users = demands.users(connection)
-            rows = views.file_rows(situation.holdings, situation.wants, shown, users, min_stay, now)
+            holdings, wants = survey(connection, self._live.mappings, now)
+            rows = views.file_rows(holdings, wants, shown, demands.users(connection), min_stay, now)
             return _page(rows, query, "plex_path")
 
-        return await self._dispatcher.preview(read)
+        return await self._store.run(read)
 
     async def tasks(self, query: Query) -> Listing:
         """Return all remembered tasks, newest first."""
@@ -128,7 +127,7 @@ class DaemonService:
     async def plan(self) -> dict[str, Any]:
         """Return what would be cached and evicted now. Touches nothing."""
         return await self._dispatcher.preview(
-            lambda connection, _picture, made: views.plan_document(made, demands.users(connection))
+            lambda connection, made: views.plan_document(made, demands.users(connection))
         )
 
     async def cache(self, target: str) -> list[int]:

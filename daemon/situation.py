@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from daemon.errors import UnmappedPath
@@ -70,21 +70,14 @@ def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay:
     """
     now = outside.now
     files = _Files(connection, mappings)
-    wanted: dict[str, tuple[File, list[Demand]]] = {}
-    for demand in demands.all_demands(connection):
-        for file in files.by_key.get(demand.rating_key, ()):
-            wanted.setdefault(file.array_path, (file, []))[1].append(demand)
+    wanted = _wanted(connection, files)
     playing = [play.rating_key for play in plays.open_plays(connection)]
     played = {file.array_path: file.mapping for key in playing for file in files.by_key.get(key, ())}
     held = ledger.held(connection, wanted.keys() | played.keys())
     entries = ledger.all_entries(connection) if everything else ledger.unwanted(connection, now - min_stay, now)
     keep_until = demands.retained(connection, now) if everything else {}
     situation = Situation(
-        wants=[
-            Want(file, tuple(whys))
-            for path, (file, whys) in wanted.items()
-            if path in files.mapped and path not in held
-        ],
+        wants=_wants(wanted, files.mapped - held),
         holdings=list(_holdings(entries, wanted, keep_until)),
         rooms=_rooms(ledger.sizes(connection), outside, mappings),
         playing=frozenset(played),
@@ -97,9 +90,45 @@ def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay:
     return Picture(situation, streaming, files.unmapped)
 
 
+def survey(connection: Connection, mappings: Mappings, now: float) -> tuple[Iterator[Holding], list[Want]]:
+    """Return what is on the cache, read one by one while the transaction lasts, and what is wanted there."""
+    files = _Files(connection, mappings)
+    wanted = _wanted(connection, files)
+    keep_until = demands.retained(connection, now)
+    sidecars = ledger.sidecar_sizes(connection)
+    holdings = (
+        _holding(entry, wanted, keep_until, sidecars)
+        for entry in ledger.each_entry(connection)
+        if entry.parent not in sidecars
+    )
+    return holdings, _wants(wanted, files.mapped - ledger.held(connection, wanted.keys()))
+
+
+_Wanted = Mapping[str, tuple[File, list[Demand]]]
+"""By array path: the file and who demands it."""
+
+
+def _wanted(connection: Connection, files: _Files) -> _Wanted:
+    wanted: dict[str, tuple[File, list[Demand]]] = {}
+    for demand in demands.all_demands(connection):
+        for file in files.by_key.get(demand.rating_key, ()):
+            wanted.setdefault(file.array_path, (file, []))[1].append(demand)
+    return wanted
+
+
+def _wants(wanted: _Wanted, missing: Collection[str]) -> list[Want]:
+    return [Want(file, tuple(whys)) for path, (file, whys) in wanted.items() if path in missing]
+
+
+def _holding(entry: Entry, wanted: _Wanted, keep_until: Mapping[str, float], sidecars: Mapping[str, int]) -> Holding:
+    path = entry.file.array_path
+    whys = tuple(wanted[path][1]) if path in wanted else ()
+    return Holding(entry, whys, keep_until.get(entry.file.plex_path), sidecars.get(path, 0))
+
+
 def _holdings(
     entries: Iterable[Entry],
-    wanted: Mapping[str, tuple[File, list[Demand]]],
+    wanted: _Wanted,
     keep_until: Mapping[str, float],
 ) -> Iterable[Holding]:
     entries = list(entries)
@@ -110,9 +139,7 @@ def _holdings(
             sidecars[entry.parent] += entry.file.size
     for entry in entries:
         if entry.parent not in videos:  # a video, or a sidecar that its video left behind
-            path = entry.file.array_path
-            whys = tuple(wanted[path][1]) if path in wanted else ()
-            yield Holding(entry, whys, keep_until.get(entry.file.plex_path), sidecars[path])
+            yield _holding(entry, wanted, keep_until, sidecars)
 
 
 def _rooms(sizes: Mapping[str, int], outside: Outside, mappings: Mappings) -> dict[str, Room]:

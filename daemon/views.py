@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -30,8 +31,10 @@ def demand_row(demand: Demand, users: Mapping[str, str]) -> Row:
     }
 
 
-def holding_row(holding: Holding, users: Mapping[str, str], min_stay: float, now: float, *, leaving: bool) -> Row:
-    """Return a cached file: where it is, who wants it, how long it stays."""
+def holding_row(
+    holding: Holding, users: Mapping[str, str], min_stay: float, now: float, leaving: Task | None
+) -> Row:
+    """Return a cached file: where it is, who wants it, how long it stays. `leaving`: its eviction, or a failed one."""
     entry = holding.entry
     keep = max(holding.keep_until or 0.0, entry.cached_at + min_stay)
     rating = score(holding.demands, holding.keep_until, now)
@@ -40,7 +43,8 @@ def holding_row(holding: Holding, users: Mapping[str, str], min_stay: float, now
         "array_path": entry.file.array_path,
         "cache_path": entry.file.cache_path,
         "size": entry.file.size,
-        "state": "evicting" if leaving else "cached",
+        "state": "cached" if leaving is None else "failed" if leaving.finished_at else "evicting",
+        "error": (leaving.error or None) if leaving else None,
         "score": rating.value,
         "why": rating.why,
         "demands": [demand_row(demand, users) for demand in holding.demands],
@@ -61,6 +65,7 @@ def coming_row(task: Task, want: Want | None, users: Mapping[str, str], now: flo
         "cache_path": task.file.cache_path,
         "size": task.file.size,
         "state": "failed" if task.state is TaskState.FAILED else "caching",
+        "error": task.error or None,
         "score": rating.value,
         "why": rating.why,
         "demands": [demand_row(demand, users) for demand in demands],
@@ -69,6 +74,11 @@ def coming_row(task: Task, want: Want | None, users: Mapping[str, str], now: flo
         "last_played_at": None,
         "placement": None,
     }
+
+
+def _moment_of_end(task: Task) -> float:
+    """Return when a task ended, so that one that goes on comes last."""
+    return math.inf if task.finished_at is None else task.finished_at
 
 
 def file_rows(
@@ -80,13 +90,15 @@ def file_rows(
     now: float,
 ) -> Iterator[Row]:
     """Yield all files that are on the cache, on their way there or back, or failed to get there."""
-    leaving = {task.file.array_path for task in tasks if task.kind is TaskKind.EVICT and not task.finished_at}
+    leaving = {
+        task.file.array_path: task for task in sorted(tasks, key=_moment_of_end) if task.kind is TaskKind.EVICT
+    }
     wanted = {want.file.array_path: want for want in wants}
     coming = {task.file.array_path: task for task in tasks if task.kind is TaskKind.CACHE_IN}
     for holding in holdings:
         path = holding.entry.file.array_path
         coming.pop(path, None)
-        yield holding_row(holding, users, min_stay, now, leaving=path in leaving)
+        yield holding_row(holding, users, min_stay, now, leaving.get(path))
     for path, task in coming.items():
         yield coming_row(task, wanted.get(path), users, now)
 

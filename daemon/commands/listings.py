@@ -73,7 +73,7 @@ def _file(row: Row) -> tuple[object, ...]:
         size(row["size"]),
         row["state"],
         row["score"],
-        wishes(row["demands"]),
+        row["error"] or wishes(row["demands"]),
         moment(row["keep_until"]),
     )
 

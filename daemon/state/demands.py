@@ -146,7 +146,7 @@ def retentions_of_item(connection: sqlite3.Connection, rating_key: str) -> list[
 
 def retained(connection: sqlite3.Connection, now: float) -> dict[str, float]:
     """Return until when each retained file (as Plex sees it) stays."""
-    return dict(select(connection, f"{_RETAINED} GROUP BY f.plex_path", now))
+    return dict(connection.execute(f"{_RETAINED} GROUP BY f.plex_path", (now,)))
 
 
 def is_retained(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:

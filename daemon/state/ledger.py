@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 from daemon.model import Entry
 from daemon.state.rows import ENTRY, entry, entry_values, from_db, select, to_db
@@ -24,7 +24,21 @@ def drop_entry(connection: sqlite3.Connection, array_path: str) -> None:
 
 def all_entries(connection: sqlite3.Connection) -> list[Entry]:
     """Return every entry, sidecars included."""
-    return [entry(row) for row in connection.execute(f"SELECT {ENTRY} FROM entries")]
+    return list(each_entry(connection))
+
+
+def each_entry(connection: sqlite3.Connection) -> Iterator[Entry]:
+    """Yield every entry, sidecars included, without holding them all."""
+    return (entry(row) for row in connection.execute(f"SELECT {ENTRY} FROM entries"))
+
+
+def sidecar_sizes(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the bytes of the sidecars of each video that has any, by the video's array path."""
+    rows = connection.execute(
+        "SELECT s.parent, sum(s.size) FROM entries AS s JOIN entries AS v ON v.array_path = s.parent "
+        "WHERE s.parent <> '' GROUP BY s.parent"
+    )
+    return {from_db(parent): size for parent, size in rows}
 
 
 _UNWANTED = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from sys import intern
 from typing import Any
 
 from daemon.model import Demand, DemandKind, Entry, File, Play, PlayState, Task, TaskKind, TaskState, User
@@ -67,8 +68,10 @@ def entry_values(new: Entry) -> tuple[object, ...]:
 
 def entry(row: tuple[Any, ...]) -> Entry:
     """Build an entry from the columns `ENTRY`."""
-    file = File(from_db(row[0]), from_db(row[1]), from_db(row[2]), row[3], row[4])
-    return Entry(file, row[5], row[6], row[7], row[8], from_db(row[9]), row[10], bool(row[11]))
+    # Ten thousand entries share a few names of mappings and of placements.
+    mapping, placement = intern(row[3]), intern(row[10])
+    file = File(from_db(row[0]), from_db(row[1]), from_db(row[2]), mapping, row[4])
+    return Entry(file, row[5], row[6], row[7], row[8], from_db(row[9]), placement, bool(row[11]))
 
 
 PLAY = (

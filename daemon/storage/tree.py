@@ -105,10 +105,8 @@ def _make(root: str, parts: tuple[str, ...], twin_root: str) -> int:
 def _make_one(parent: int, name: str, twin: int) -> None:
     # Made aside and renamed: in a union, a folder that is not yet its users' would shut them out.
     aside = OWN_PREFIX + temporary_name("part")
-    os.mkdir(aside, 0o700, dir_fd=parent)
-    made = os.open(aside, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+    made = _new_folder(aside, parent)
     try:
-        _claim(made)
         attributes.keep(twin, made)
         _mark(made)
         os.fsync(made)
@@ -118,6 +116,18 @@ def _make_one(parent: int, name: str, twin: int) -> None:
         os.close(made)
         with suppress(FileNotFoundError):
             os.rmdir(aside, dir_fd=parent)
+
+
+def _new_folder(name: str, parent: int) -> int:
+    while True:
+        os.mkdir(name, 0o700, dir_fd=parent)
+        # A sweep may come in between.
+        with suppress(FileNotFoundError):
+            made = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+            _claim(made)
+            if os.fstat(made).st_nlink:
+                return made
+            os.close(made)
 
 
 def _name_folder(aside: str, name: str, parent: int) -> None:

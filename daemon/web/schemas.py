@@ -68,6 +68,7 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
             cache_path=_TEXT,
             size=_WHOLE,
             state=_one_of("cached", "caching", "evicting", "failed"),
+            error=_MAYBE,
             score=_NUMBER,
             demands=_list(_object(**_WISH)),
             cached_at=_TIME,

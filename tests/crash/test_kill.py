@@ -11,7 +11,7 @@ import pytest
 
 from daemon.demo.files import write
 from tests.support.daemon import configuration, merged
-from tests.support.daemon_process import DaemonProcess, daemon_process, write_config
+from tests.support.daemon_process import PATIENCE, DaemonProcess, daemon_process, write_config
 from tests.support.judge import Disk, Rows, lost, read
 from tests.support.plex_process import RemotePlex, plex_process
 
@@ -32,6 +32,7 @@ _SETTINGS = {
     # Slow enough that a copy takes a while, and a kill meets one on its way.
     "transfer": {"rate_limit": "1MB", "yield_to_playback": False},
 }
+_LOOK_EVERY = 0.05
 _LONGEST_LIFE = 0.6
 """Seconds after which at the latest the next kill comes."""
 
@@ -79,15 +80,20 @@ class Trial:
         assert await daemon.post("/api/v1/resume") < 300
 
     async def _rest(self, daemon: DaemonProcess) -> None:
-        """Everybody stops: time takes everything off the cache again, if no retention was forgotten."""
+        """Everybody stops: once the retentions are over, only what somebody goes on with is on the cache."""
         await self._plex.ask("calm")
-        since = time.time()
-        await daemon.until("/api/v1/status", running=0, queued=0, sessions=0, cached_files=0)
+        await daemon.until("/api/v1/status", sessions=0)
+        async with asyncio.timeout(PATIENCE):
+            while read(self._folder).retentions:
+                await asyncio.sleep(_LOOK_EVERY)  # a database in another process tells nobody when it changes
+        await daemon.until("/api/v1/status", running=0, queued=0)
         rows = read(self._folder)
         self._find("at rest", self._disk.wrong(rows, settled=True))
+        wanted = {row["rating_key"] for row in rows.demands}
+        held = [row for row in rows.entries if not row["parent"] and not rows.keys_of(row["plex_path"]) & wanted]
+        self._find("at rest", [f"still on the cache: {row}" for row in held])
         self._find("at rest", [f"in the journal: {row}" for row in rows.journal])
-        wishes = [*rows.demands, *rows.retentions]
-        self._find("at rest", [f"left over: {row}" for row in wishes if row["until"] is None or row["until"] < since])
+        self._find("at rest", [f"wanted without end: {row}" for row in rows.demands if row["until"] is None])
 
     def _find(self, when: str, wrong: list[str]) -> None:
         self.wrong += [f"{when}: {line}" for line in wrong]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.support.bad_input import memory_disk, plex_down, remount
 from tests.support.command_line import Said, config_file, ondeckd
-from tests.support.daemon import House, at_home
+from tests.support.daemon import House, at_home, daemon_running
 from tests.support.needs import needs_root
 from tests.support.plex import small_library
 
@@ -120,3 +120,57 @@ async def test_what_has_no_effect_yet_is_named(tmp_path: Path) -> None:
         said = await _check(house)
         assert said.code == 0
         assert "on_deck.episodes is set but not yet effective in this version" in said.out
+
+
+async def test_limits_are_compared_with_the_cache(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False, space={"min_free": "100%"}) as house:
+        said = await _check(house)
+        (fault,) = _faults(said)
+        assert said.code == 78
+        assert fault.startswith("space: Movies, TV Shows: min_free = 100% is all of the cache of ")
+        assert fault.endswith(": nothing can ever be cached; change min_free")
+
+        house.settings["space"] = {"min_free": "1KB", "limit": "1000000TB", "quota": "2000000TB", "evict_to": "0"}
+        said = await _check(house)
+        assert said.code == 0
+        assert re.search(
+            r"warning space: .*: limit = 1000000TB is more than the cache of .*, and limits nothing", said.out
+        )
+        assert re.search(r"warning space: .*: quota = 2000000TB is more than .* allow, and limits nothing", said.out)
+
+        house.settings["space"] = {"min_free": "0", "limit": "1KB", "evict_to": "0"}
+        said = await _check(house)
+        assert re.search(r"warning space: .*: nothing more is cached until something leaves", said.out)
+
+
+async def test_excluded_names_that_plex_does_not_know_are_a_warning(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False, users={"exclude": ["ANN", "Bern"]}) as house:
+        said = await _check(house)
+        assert said.code == 0
+        warnings = [line for line in said.out.splitlines() if "users.exclude" in line]
+        assert warnings == ["warning users.exclude: Plex knows nobody called 'Bern', so nobody is excluded by it"]
+
+
+async def test_a_port_that_is_chosen_at_the_start_is_said_to_be(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library(), start=False) as house:
+        assert "http://127.0.0.1:(chosen at each start)/webhook/plex" in (await _check(house)).out
+        house.settings["web"]["listen"] = "127.0.0.1:5757"
+        assert "http://127.0.0.1:5757/webhook/plex" in (await _check(house)).out
+
+
+async def test_nothing_is_written_where_a_used_cache_is_not_mounted(tmp_path: Path) -> None:
+    library = small_library()
+    async with at_home(tmp_path, library, start=False) as house:
+        async with daemon_running(house):
+            await house.plex.frames.wait_for_listeners()
+            await house.plex.engine.play("Ann", library.movies[0])
+            await house.until(lambda: house.is_cached(library.movies[0]))
+            await house.quiet()
+        cache = tmp_path / "cache" / "Movies"
+        cache.rename(tmp_path / "aside")
+        cache.mkdir()
+        said = await _check(house)
+        (fault,) = _faults(said)
+        assert said.code == 78
+        assert fault.startswith(f"mapping: Movies: {cache} is not the cache it was; is it mounted?")
+        assert list(cache.iterdir()) == []

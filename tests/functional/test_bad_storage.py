@@ -157,7 +157,7 @@ async def test_a_copy_that_waits_for_room_touches_no_array_and_is_told_once_it_b
 ) -> None:
     library = small_library()
     movie = library.movies[0]
-    async with at_home(tmp_path, library, clock=Clock(FAST)) as house:
+    async with at_home(tmp_path, library, clock=Clock(FAST), log={"level": "info"}) as house:
         core = house.app.core
         core.placement.configure(core.live.mappings, TransferSettings(), keep_free=lambda total: total)
         await house.plex.engine.play(ANN, movie)

@@ -91,6 +91,7 @@ async def test_a_start_does_not_wait_for_a_list_of_episodes_that_stalls(monkeypa
         session = await plex.engine.play("Ben", keys[0])
         await house.hears(f"started {keys[0]} by Ben")
         assert house.told[0][2] == []
+        assert house.listener.plex_problem == ""  # it has not been given up
         stalled.cleared.set()
         await house.hears(f"identified {keys[0]} by Ben")
         assert [one.rating_key for one in house.told[1][2]] == keys[1:6]

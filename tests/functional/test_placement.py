@@ -89,6 +89,8 @@ async def test_bytes_and_names_are_on_the_disk_before_what_relies_on_them(
     assert [call for call in calls if call != "unlink TEMPORARY.probe"] == [
         "fsync TEMPORARY.part",
         "fsync TEMPORARY.part",
+        "fsync manifest",
+        "fsync .ondeckd",
         "rename TEMPORARY.part Show",
         "fsync cache",
         "rename TEMPORARY.part e1.mkv",

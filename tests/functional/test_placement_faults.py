@@ -82,7 +82,7 @@ async def test_a_full_cache_can_be_emptied(tmp_path: Path, executor: ThreadPoolE
     tiers = Tiers(tmp_path, executor)
     file = tiers.film("e1.mkv")
 
-    with memory(tiers.cache, "size=1m,nr_inodes=4"):
+    with memory(tiers.cache, "size=1m,nr_inodes=5"):
         [entry] = await tiers.cache_in(file)
         (tiers.cache / "last inode").touch()
         await tiers.placement.evict(entry)

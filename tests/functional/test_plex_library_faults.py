@@ -128,7 +128,7 @@ def test_the_reason_is_found_also_where_an_older_urllib3_names_no_cause() -> Non
         except urllib3.exceptions.HTTPError as error:
             raise requests.ConnectionError(error) from None
 
-    with pytest.raises(PlexUnavailable, match="^Plex cannot be reached: Connection refused$"):
+    with pytest.raises(PlexUnavailable, match=r"^Plex cannot be reached: Connection refused$"):
         _translated(ask)
 
 

@@ -80,6 +80,11 @@ class Household(RuleBasedStateMachine):
     def an_item_turns_out_to_be_none_of_ours(self) -> None:
         self.watch.tracker.ignore(self.watch.tracker.pending()[0].id, self.watch.now)
 
+    @precondition(lambda self: self.watch.tracker.pending())
+    @rule()
+    def an_item_is_not_found(self) -> None:
+        self.watch.tracker.drop(self.watch.tracker.pending()[0].id)
+
     @rule()
     def the_daemon_restarts(self) -> None:
         stored = self.watch.tracker.plays()

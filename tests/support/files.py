@@ -14,6 +14,7 @@ import pytest
 from daemon.config import MappingSettings, TransferSettings
 from daemon.model import Entry, File
 from daemon.storage import linux
+from daemon.storage.manifest import NAME as MANIFEST
 from daemon.storage.paths import OWN_FOLDER, Mappings
 from daemon.storage.placement import Placement
 
@@ -80,7 +81,7 @@ class Tiers:
         return self.placement.sweep([self.mapping])
 
     def cached(self) -> dict[str, bytes]:
-        """Return every file on the cache with its content, ours and temporary ones included."""
+        """Return every file on the cache with its content, temporary ones included."""
         return _tree(self.cache)
 
     def on_array(self) -> dict[str, bytes]:
@@ -95,7 +96,9 @@ class Tiers:
 def _tree(root: Path) -> dict[str, bytes]:
     files = [path for path in sorted(root.rglob("*")) if path.is_file()]
     # The daemon's own record of what it placed is no media file.
-    return {str(path.relative_to(root)): path.read_bytes() for path in files if path.parts[-2:] != MANIFEST}
+    return {
+        str(path.relative_to(root)): path.read_bytes() for path in files if path.parts[-2:] != (OWN_FOLDER, MANIFEST)
+    }
 
 
 @contextmanager

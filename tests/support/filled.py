@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from daemon.state import demands, ledger
 from daemon.state.store import Connection, Store
 from daemon.storage.paths import OWN_FOLDER
 
-_SIZE = 1_000
+_SIZE = 100
 
 
 def files(settings: Settings, count: int) -> list[File]:
@@ -35,9 +36,10 @@ async def fill(directory: Path, settings: Settings, count: int) -> None:
         Path(mapping.cache, OWN_FOLDER).mkdir(parents=True, exist_ok=True)
     now = time.time()
     held = files(settings, count)
+    copies = await asyncio.to_thread(lambda: [_copy(file) for file in held])
 
     def work(connection: Connection) -> None:
-        ledger.put_entries(connection, [Entry(file, int(now * 1e9), now, now) for file in held])
+        ledger.put_entries(connection, copies)
         demands.put_items(connection, [_item(number, file) for number, file in enumerate(held)])
         kept = tuple(Retention(_key(number), "1", now + 7 * 86_400, "stopped half-way") for number in range(count))
         demands.apply(connection, Changes(put_retentions=kept))
@@ -46,12 +48,13 @@ async def fill(directory: Path, settings: Settings, count: int) -> None:
         await store.run(work)
 
 
-def place(settings: Settings, count: int) -> None:
-    """Write originals and copies for `files`, so that whoever looks for them finds them."""
-    for file in files(settings, count):
-        for path in (Path(file.array_path), Path(file.cache_path)):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(bytes(_SIZE))
+def _copy(file: File) -> Entry:
+    """Put the copy on the cache, and return what the ledger says of it. Its original is not there to be looked at."""
+    path = Path(file.cache_path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(bytes(_SIZE))
+    status = path.stat()
+    return Entry(file, status.st_mtime_ns, status.st_mtime, status.st_mtime)
 
 
 def _key(number: int) -> str:

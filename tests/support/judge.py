@@ -14,6 +14,7 @@ from typing import Any
 from daemon.demo.files import all_files, intact, local_path
 from daemon.demo.library import Library
 from daemon.state.store import NAME
+from daemon.storage.manifest import NAME as MANIFEST
 from daemon.storage.paths import OWN_FOLDER, OWN_PREFIX
 
 Row = dict[str, Any]
@@ -31,10 +32,15 @@ class Rows:
     retentions: list[Row]
     plays: list[Row]
     watched: list[Row]
+    item_files: list[Row]
 
     def of_tasks(self, kind: str, *states: str) -> set[str]:
         """Return the array paths of tasks."""
         return {row["array_path"] for row in self.tasks if row["kind"] == kind and row["state"] in states}
+
+    def keys_of(self, plex_path: str) -> set[str]:
+        """Return the items that a file belongs to."""
+        return {row["rating_key"] for row in self.item_files if row["plex_path"] == plex_path}
 
     def show_of(self, rating_key: str) -> str:
         """Return the show of an item that is demanded."""
@@ -93,6 +99,8 @@ class Disk:
         for above, _, files in os.walk(self.folder / "cache"):
             for name in files:
                 path = os.path.join(above, name)
+                if path.endswith(f"/{OWN_FOLDER}/{MANIFEST}"):
+                    continue
                 ours = name.startswith(OWN_PREFIX) or OWN_FOLDER in Path(above).parts
                 temporary.append(path) if ours else final.add(path)
         return final, temporary

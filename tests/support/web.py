@@ -52,6 +52,7 @@ def file_row(name: str = "a.mkv", **more: Any) -> dict[str, Any]:
         "cache_path": f"/mnt/cache/tv/{name}",
         "size": 1_500_000_000,
         "state": "cached",
+        "error": None,
         "score": 50,
         "why": "next up",
         "demands": [

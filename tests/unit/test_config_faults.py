@@ -275,3 +275,22 @@ def test_a_mapping_without_a_name_in_the_environment_is_told_where_to_look() -> 
     env = {f"ONDECKD_MAPPING__0__{key.upper()}": value for key, value in TV.items() if key != "name"}
 
     assert faults(lambda: load(None, env)) == ["environment: mapping.0.name: is missing; allowed: a short name"]
+
+
+def test_a_mapping_that_only_the_environment_knows_is_not_blamed_on_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text("".join(["[[mapping]]\n", *(f'{key} = "{value}"\n' for key, value in TV.items())]))
+    env = {"ONDECKD_MAPPING__1__NAME": "Films", "ONDECKD_MAPPING__1__PLEX": "/data/films"}
+
+    assert [line.partition(": is missing")[0] for line in faults(lambda: load(path, env))] == [
+        "environment: mapping.1.array",
+        "environment: mapping.1.cache",
+    ]
+
+
+@pytest.mark.parametrize("name", ["ONDECKD_USERS__EXCLUDE", "ONDECKD_MAPPING"])
+def test_a_variable_nested_too_deep_to_be_read_is_a_fault_like_any_other(name: str) -> None:
+    (line,) = faults(lambda: load(None, {name: "[" * 100_000}))
+
+    assert line.startswith(f"{name}: ")
+    assert len(line) < 300

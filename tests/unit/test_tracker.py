@@ -275,3 +275,25 @@ def test_loaded_plays_are_open_until_plex_says_otherwise() -> None:
     assert watch.after(HOUR).tick() == []
     assert watch.tracker.next_due() is None
     assert watch.tracker.frame(frame("playing", 30.0, key="7"), watch.now)[-1].at == watch.now
+
+
+def test_a_play_that_is_dropped_begins_anew_by_its_next_report() -> None:
+    watch = Watch()
+    watch.frame("playing")
+    (pending,) = watch.tracker.pending()
+    watch.tracker.drop(pending.id)
+    watch.tracker.drop(pending.id)
+    assert watch.tracker.pending() == []
+    watch.after(10.0).frame("playing", 10.0)
+    assert watch.identify() == ["started 100 by alice"]
+
+
+def test_a_play_is_listed_while_the_last_snapshot_shows_it() -> None:
+    watch = Watch()
+    play = watch.play()
+    assert not watch.tracker.is_listed(play.id)
+    watch.snapshot(listed())
+    assert watch.tracker.is_listed(play.id)
+    watch.after(1.0).snapshot()
+    assert not watch.tracker.is_listed(play.id)
+    assert not watch.tracker.is_listed("no such play")
