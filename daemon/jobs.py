@@ -163,7 +163,7 @@ class Jobs:
             self._reporter(task),
             known={entry.file.array_path: entry for entry in (*arriving, *family)},
             used=used,
-            busy=lambda: self._live.settings.transfer.yield_to_playback and self._dispatcher.is_streaming(mapping),
+            busy=lambda: self._dispatcher.is_streaming(mapping),
             publishing=self._publishing,
         )
 

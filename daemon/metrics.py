@@ -30,7 +30,9 @@ class _Live(Collector):
 
     def collect(self) -> Iterator[Metric]:
         files, size = self.cached()
-        yield GaugeMetricFamily("ondeckd_cached_files", "Files that ondeckd placed on the cache.", files)
+        yield GaugeMetricFamily(
+            "ondeckd_cached_files", "Videos that ondeckd placed on the cache; subtitles are not counted.", files
+        )
         yield GaugeMetricFamily("ondeckd_cached_bytes", "Their size in bytes.", size)
         tasks = GaugeMetricFamily("ondeckd_tasks", "Tasks in the queue's table, by state.", labels=["state"])
         counts = self.tasks()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import structlog
 
@@ -14,6 +15,9 @@ from daemon.state.store import Connection, Store
 from daemon.storage.placement import Placement
 
 log = structlog.get_logger()
+
+_PAGE = 500
+"""Entries that are looked at before anything else has its turn."""
 
 
 class Reconcile:
@@ -49,11 +53,15 @@ class Reconcile:
 
     async def look(self, plex_paths: Iterable[str] | None = None) -> None:
         """Drop the entries of these files (none named: of all) whose copies are gone from a cache that is mounted."""
-        entries = await self._store.run(
-            ledger.all_entries
-            if plex_paths is None
-            else lambda connection: ledger.of_plex_paths(connection, plex_paths)
-        )
+        if plex_paths is not None:
+            await self._compare(await self._store.run(lambda connection: ledger.of_plex_paths(connection, plex_paths)))
+            return
+        last = ""
+        while entries := await self._store.run(partial(ledger.entries_after, array_path=last, count=_PAGE)):
+            await self._compare(entries)
+            last = entries[-1].file.array_path
+
+    async def _compare(self, entries: list[Entry]) -> None:
         gone = await self._placement.gone(entries)
         if not gone:
             return

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from daemon.errors import UnmappedPath
 from daemon.model import Demand, Entry, File, Holding, Plan, Room, Task, TaskKind, TaskState, Want
-from daemon.planning.planner import Situation
+from daemon.planning.planner import FULL, Situation
 from daemon.state import demands, ledger, plays, tasks
 from daemon.state.store import Connection
 from daemon.storage.paths import Mappings
@@ -32,7 +32,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What is not in the rows, as it was at `now`; `copying`: by array path, what running copies have still to write."""
+    """What is not in the rows, as it was at `now`; `copying`: the bytes that running copies still write, by array path."""
 
     rooms: Rooms
     copying: Mapping[str, int]
@@ -209,8 +209,12 @@ def _is_over(
     path, waits = task.file.array_path, task.state is TaskState.QUEUED
     if task.kind is TaskKind.EVICT:
         # What plays stays, whoever asked; an eviction that has begun goes on otherwise, for it is soon over.
+        if path in situation.playing:
+            return True
         planned = task.forced or (goal is not None and goal.kind is TaskKind.EVICT)
-        return path in situation.playing or (waits and not planned)
+        # What makes room down to `evict_to` goes on when the limit is no longer reached: that is what it is for.
+        relieves = task.why == FULL and situation.sessions_known
+        return waits and not planned and not (relieves and not demands.is_demanded(connection, task.file.plex_path))
     if task.forced or goal is not None:
         return False
     if path in wanted:

@@ -31,9 +31,7 @@ def demand_row(demand: Demand, users: Mapping[str, str]) -> Row:
     }
 
 
-def holding_row(
-    holding: Holding, users: Mapping[str, str], min_stay: float, now: float, leaving: Task | None
-) -> Row:
+def holding_row(holding: Holding, users: Mapping[str, str], min_stay: float, now: float, leaving: Task | None) -> Row:
     """Return a cached file: where it is, who wants it, how long it stays. `leaving`: its eviction, or a failed one."""
     entry = holding.entry
     keep = max(holding.keep_until or 0.0, entry.cached_at + min_stay)
@@ -90,9 +88,7 @@ def file_rows(
     now: float,
 ) -> Iterator[Row]:
     """Yield all files that are on the cache, on their way there or back, or failed to get there."""
-    leaving = {
-        task.file.array_path: task for task in sorted(tasks, key=_moment_of_end) if task.kind is TaskKind.EVICT
-    }
+    leaving = {task.file.array_path: task for task in sorted(tasks, key=_moment_of_end) if task.kind is TaskKind.EVICT}
     wanted = {want.file.array_path: want for want in wants}
     coming = {task.file.array_path: task for task in tasks if task.kind is TaskKind.CACHE_IN}
     for holding in holdings:

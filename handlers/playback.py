@@ -19,7 +19,6 @@ from daemon.model import (
     User,
 )
 
-
 _BETWEEN_EPISODES = 3600.0
 """Seconds for which the next episodes stay in any case: what follows must not leave between two of them."""
 

@@ -20,6 +20,7 @@ from daemon.planning.scores import Score, score
 from daemon.planning.spaces import Budget
 
 NO_ROOM = "no room"
+FULL = "the cache is full"
 _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
 
 
@@ -121,7 +122,7 @@ def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situati
             victims.append(one)
     cache_ins, refused = _admit(budget, wanted, victims, situation, evict)
     for one in _relieve(budget, victims):
-        evict(one, "the cache is full")
+        evict(one, FULL)
     pressed = budget.available < 0 or any(one.why == NO_ROOM for one in refused)
     return Plan(cache_ins, tuple(evictions), refused, pressed=pressed or budget.was_pressed)
 

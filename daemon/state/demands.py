@@ -154,6 +154,12 @@ def is_retained(connection: sqlite3.Connection, plex_path: str, now: float) -> b
     return bool(select(connection, f"{_RETAINED} AND f.plex_path = ?2 GROUP BY f.plex_path", now, plex_path))
 
 
+def is_demanded(connection: sqlite3.Connection, plex_path: str) -> bool:
+    """Say whether anybody demands this one file (as Plex sees it)."""
+    sql = "SELECT 1 FROM demands JOIN item_files AS f USING (rating_key) WHERE f.plex_path = ? LIMIT 1"
+    return bool(select(connection, sql, plex_path))
+
+
 def forget_idle(connection: sqlite3.Connection, before: float) -> None:
     """Delete items that nothing refers to any more, and what was watched before `before`."""
     connection.execute(

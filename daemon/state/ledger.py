@@ -84,6 +84,12 @@ def note_playing(connection: sqlite3.Connection, now: float) -> None:
     )
 
 
+def entries_after(connection: sqlite3.Connection, array_path: str, count: int) -> list[Entry]:
+    """Return at most so many entries, in the order of their array paths, from the one after `array_path` on."""
+    sql = f"SELECT {ENTRY} FROM entries WHERE array_path > ? ORDER BY array_path LIMIT ?"
+    return [entry(row) for row in select(connection, sql, to_db(array_path), count)]
+
+
 def get_entry(connection: sqlite3.Connection, array_path: str) -> Entry | None:
     """Return the entry of one file."""
     rows = select(connection, f"SELECT {ENTRY} FROM entries WHERE array_path = ?", to_db(array_path))

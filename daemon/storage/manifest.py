@@ -41,8 +41,9 @@ def forget(root: str, entry: Entry) -> None:
 def standing(mapping: MappingSettings) -> list[Entry]:
     """Return what the manifest of this mapping's cache names and what stands there exactly as recorded."""
     found = []
-    for line in read(mapping.cache).values():
+    for text in read(mapping.cache).values():
         with suppress(UnmappedPath, KeyError, TypeError, ValueError, OSError):
+            line = json.loads(text)
             entry = _entry(mapping, line)
             if line["mapping"] == mapping.name and is_recorded(os.lstat(entry.file.cache_path), entry):
                 found.append(entry)
@@ -55,33 +56,36 @@ def rewrite(mapping: MappingSettings, entries: Iterable[Entry]) -> None:
     if not tree.has_own_folder(root):
         return
     before = read(root)
-    others = {path: line for path, line in before.items() if line.get("mapping") != mapping.name}
+    others = {path: text for path, text in before.items() if json.loads(text).get("mapping") != mapping.name}
     here = [entry for entry in entries if entry.file.cache_path == f"{root.rstrip('/')}/{_below(root, entry)}"]
-    after = others | {_below(root, entry): _line(root, entry) for entry in here}
+    after = others | {_below(root, entry): _bytes(_line(root, entry)) for entry in here}
     if after == before:
         return
     with tree.own_folder(root) as own:
         name = tree.temporary_name("part")
         with os.fdopen(tree.new_temporary(name, own), "wb") as file:
-            file.writelines(map(_bytes, after.values()))
+            file.writelines(after.values())
             file.flush()
             os.fsync(file.fileno())
             os.replace(name, NAME, src_dir_fd=own, dst_dir_fd=own)
         os.fsync(own)
 
 
-def read(root: str) -> dict[str, _Line]:
-    """Return what the manifest says, by the path below the root; nothing where there is none."""
-    found: dict[str, _Line] = {}
+def read(root: str) -> dict[str, bytes]:
+    """Return the lines that count, by the path below the root; nothing where there is no manifest."""
+    found: dict[str, bytes] = {}
     try:
-        text = Path(root, OWN_FOLDER, NAME).read_bytes()
+        with Path(root, OWN_FOLDER, NAME).open("rb") as file:
+            for text in file:
+                with suppress(ValueError, KeyError, TypeError, AttributeError):
+                    line = json.loads(text)
+                    if line.get("gone"):
+                        found.pop(line["path"], None)
+                    else:
+                        found[line["path"]] = text.rstrip() + b"\n"
     except FileNotFoundError:
-        return found
-    for each in text.splitlines():
-        with suppress(ValueError, KeyError, TypeError):
-            line = json.loads(each)
-            found[line["path"]] = line
-    return {path: line for path, line in found.items() if not line.get("gone")}
+        pass
+    return found
 
 
 def _append(own: int, line: _Line, flags: int, *, durable: bool) -> None:

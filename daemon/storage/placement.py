@@ -28,9 +28,6 @@ log = structlog.get_logger()
 Progress = Callable[[int, int], None]
 Touch = Callable[[str, str], None]
 
-_BATCH = 500
-"""Copies that a thread looks at before others have their turn."""
-
 
 class Placement:
     """Brings files in and takes them off again.
@@ -122,7 +119,8 @@ class Placement:
     async def gone(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return those of which nothing is on the cache any more. Never touches the array.
 
-        A cache that is not the one that held them, or does not answer, tells of nothing that is gone.
+        Give it a few hundred at once, which take a thread for a moment. A cache that is not the one that held them, or
+        does not answer, tells of nothing that is gone.
         """
         by_mapping: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -131,9 +129,7 @@ class Placement:
         for name, held in by_mapping.items():
             try:
                 mapping = self._means.mappings.by_name(name)
-                for start in range(0, len(held), _BATCH):
-                    batch = held[start : start + _BATCH]
-                    found += await self._means.threads.run(name, vanished, mapping, batch)
+                found += await self._means.threads.run(name, vanished, mapping, held)
             except StorageError as error:
                 log.debug("copies_unknown", mapping=name, why=str(error))
         return found

@@ -84,8 +84,8 @@ class Trial:
         await self._plex.ask("calm")
         await daemon.until("/api/v1/status", sessions=0)
         async with asyncio.timeout(PATIENCE):
-            while read(self._folder).retentions:
-                await asyncio.sleep(_LOOK_EVERY)  # a database in another process tells nobody when it changes
+            while read(self._folder).retentions:  # noqa: ASYNC110 - another process' database tells nobody
+                await asyncio.sleep(_LOOK_EVERY)
         await daemon.until("/api/v1/status", running=0, queued=0)
         rows = read(self._folder)
         self._find("at rest", self._disk.wrong(rows, settled=True))

@@ -1,4 +1,4 @@
-"""What Plex says late, wrongly for a moment, or differently than we remember: plays are seen and protected all the same."""
+"""What Plex says late, wrongly for a moment, or otherwise than we remember: plays are seen and protected anyway."""
 
 from __future__ import annotations
 

@@ -15,7 +15,8 @@ from tests.support.plex import small_library
 
 ANN = "Ann"
 DAY = 86_400.0
-AT_ONCE = {"playback": {"min_play": "0", "next_episodes": 0}, "retention": {"after_stopped": "0", "min_stay": "0"}}
+AT_ONCE = {"min_play": "0", "next_episodes": 0}
+NOTHING = {"after_stopped": "0", "min_stay": "0"}
 
 
 async def _failed(house: House) -> bool:
@@ -46,7 +47,7 @@ async def test_a_file_that_failed_rests_until_it_is_played_again(tmp_path: Path)
 async def test_an_eviction_that_was_refused_is_not_tried_over_and_over(tmp_path: Path) -> None:
     library = small_library()
     movie = library.movies[0]
-    async with at_home(tmp_path, library, **AT_ONCE) as house:
+    async with at_home(tmp_path, library, playback=AT_ONCE, retention=NOTHING) as house:
         session = await house.plex.engine.play(ANN, movie)
         await house.until(lambda: house.is_cached(movie))
         await house.quiet()

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
@@ -88,9 +89,9 @@ async def test_bytes_and_names_are_on_the_disk_before_what_relies_on_them(
 
     assert [call for call in calls if call != "unlink TEMPORARY.probe"] == [
         "fsync TEMPORARY.part",
-        "fsync TEMPORARY.part",
         "fsync manifest",
         "fsync .ondeckd",
+        "fsync TEMPORARY.part",
         "rename TEMPORARY.part Show",
         "fsync cache",
         "rename TEMPORARY.part e1.mkv",
@@ -909,7 +910,8 @@ async def test_a_copy_below_roots_that_the_mapping_had_once_is_neither_claimed_n
     [entry] = await tiers.cache_in(tiers.film())
     new = tiers.array.parent / "new"
     (new / OWN_FOLDER).mkdir(parents=True)
-    moved = Tiers(tiers.array.parent, tiers.executor, **{changed: str(new)})
+    roots: dict[str, Any] = {changed: str(new)}
+    moved = Tiers(tiers.array.parent, tiers.executor, **roots)
 
     for question in (moved.placement.evict, moved.placement.is_gone, moved.placement.stands):
         with pytest.raises(UnsafeEvict, match=f"^{entry.file.cache_path} stays .* set the mapping back, or remove"):
@@ -922,7 +924,7 @@ async def test_a_copy_below_roots_that_the_mapping_had_once_is_neither_claimed_n
 
 async def test_roots_that_move_together_by_a_folder_keep_their_copies(tiers: Tiers) -> None:
     [entry] = await tiers.cache_in(tiers.film())
-    deeper = {"array": f"{tiers.array}/Show", "cache": f"{tiers.cache}/Show", "plex": "/data/tv/Show"}
+    deeper: dict[str, Any] = {"array": f"{tiers.array}/Show", "cache": f"{tiers.cache}/Show", "plex": "/data/tv/Show"}
 
     await Tiers(tiers.array.parent, tiers.executor, **deeper).placement.evict(entry)
 
@@ -945,7 +947,8 @@ async def test_a_copy_without_room_leaves_the_array_asleep(tmp_path: Path, execu
     with pytest.raises(NoSpace, match="bytes more than"):
         await tiers.cache_in(file)
 
-    assert tiers.touches == tiers.progress == []
+    assert tiers.touches == []
+    assert tiers.progress == []
 
 
 async def test_many_files_of_one_folder_come_and_go_at_once(tiers: Tiers) -> None:

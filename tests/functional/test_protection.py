@@ -35,7 +35,7 @@ async def test_a_play_takes_back_an_eviction_that_has_already_begun(tmp_path: Pa
         assert status == 202
 
         async def running() -> bool:
-            return [task.id for task in await house.tasks(TaskState.RUNNING)] == answer["tasks"]
+            return [task.id for task in await house.tasks(TaskState.RUNNING)] == list(answer["tasks"])
 
         await house.until(running)
         await engine.play(ANN, movie)

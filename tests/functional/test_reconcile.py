@@ -130,8 +130,7 @@ async def test_what_a_damaged_database_has_lost_is_entered_again_and_leaves_in_t
 ) -> None:
     library = small_library()
     first, second = (library.episodes(show)[:6] for show in library.shows[:2])
-    settings = {"playback": {"min_play": "0"}, "retention": AT_ONCE}
-    async with at_home(tmp_path, library, start=False, **settings) as house:
+    async with at_home(tmp_path, library, start=False, playback={"min_play": "0"}, retention=AT_ONCE) as house:
         state = tmp_path / "state"
         async with daemon_running(house):
             await house.plex.frames.wait_for_listeners()

@@ -36,6 +36,7 @@ def _equal_films(count: int) -> Library:
 async def _seen(house: House, movie: str, who: str = ANN) -> None:
     """Play a film for a moment, and wait until it is cached and nothing else is to be done."""
     session = await house.plex.engine.play(who, movie)
+    await house.until(partial(_one_plays, house))
     await house.until(lambda: house.is_cached(movie))
     await house.quiet()
     await house.plex.engine.stop(session)
@@ -84,6 +85,10 @@ async def test_a_limit_that_is_reached_frees_down_to_evict_to(tmp_path: Path, ev
 
             await house.until(planned)
             assert {task.kind for task in await house.tasks(TaskState.QUEUED)} == {TaskKind.EVICT}
+            await house.post("/api/v1/resume")
+            await house.until(lambda: house.is_cached(library.movies[3]))
+            await house.quiet()
+            assert sum(house.is_cached(movie) for movie in library.movies[:3]) == 3 - leaves
 
 
 async def test_what_was_played_last_leaves_last(tmp_path: Path) -> None:
@@ -139,11 +144,7 @@ async def test_copies_make_way_for_a_stream_from_the_same_array_only(
 
         assert await slowed(other) == {False}
         await house.plex.engine.play(ANN, movie)
-
-        async def playing() -> bool:
-            return (await house.get("/api/v1/sessions"))["total"] == 1
-
-        await house.until(playing)
+        await house.until(partial(_one_plays, house))
         assert await slowed(last) == {yields}
         assert await slowed(episode) == {False}
 
@@ -302,6 +303,10 @@ async def test_a_changed_stale_session_counts_for_what_plays_already(tmp_path: P
 
         await change(house, playback={"stale_session": "5m"})
         await house.until(partial(_nobody_plays, house))
+
+
+async def _one_plays(house: House) -> bool:
+    return int((await house.get("/api/v1/sessions"))["total"]) == 1
 
 
 async def _nobody_plays(house: House) -> bool:

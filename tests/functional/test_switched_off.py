@@ -31,6 +31,7 @@ async def _with_a_cached_movie(folder: Path, **settings: Any) -> AsyncIterator[H
 
 
 def _movies(house: House) -> dict[str, Any]:
+    found: dict[str, Any]
     (found,) = [mapping for mapping in house.settings["mapping"] if mapping["name"] == "Movies"]
     return found
 

@@ -48,11 +48,14 @@ class DaemonProcess:
 
     async def until(self, path: str, **expected: Any) -> None:
         """Wait until the answer at `path` has these values; it is asked whenever anything happens."""
-        async with asyncio.timeout(PATIENCE), aiohttp.ClientSession() as client:
-            async with client.get(f"{self.url}/api/v1/events") as events:
+        async with (
+            asyncio.timeout(PATIENCE),
+            aiohttp.ClientSession() as client,
+            client.get(f"{self.url}/api/v1/events") as events,
+        ):
+            await anext(events.content.iter_any())
+            while expected.items() - (await self._flat(client, path)).items():
                 await anext(events.content.iter_any())
-                while expected.items() - (await self._flat(client, path)).items():
-                    await anext(events.content.iter_any())
 
     async def _flat(self, client: aiohttp.ClientSession, path: str) -> dict[str, Any]:
         async with client.get(self.url + path) as answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sqlite3
 import tempfile
@@ -96,13 +95,13 @@ class Disk:
 
     def _cached(self) -> tuple[set[str], list[str]]:
         final, temporary = set(), []
-        for above, _, files in os.walk(self.folder / "cache"):
-            for name in files:
-                path = os.path.join(above, name)
-                if path.endswith(f"/{OWN_FOLDER}/{MANIFEST}"):
-                    continue
-                ours = name.startswith(OWN_PREFIX) or OWN_FOLDER in Path(above).parts
-                temporary.append(path) if ours else final.add(path)
+        for path in (self.folder / "cache").rglob("*"):
+            if path.is_dir() or (path.parent.name, path.name) == (OWN_FOLDER, MANIFEST):
+                continue
+            if path.name.startswith(OWN_PREFIX) or OWN_FOLDER in path.parts:
+                temporary.append(str(path))
+            else:
+                final.add(str(path))
         return final, temporary
 
     def _damaged(self, final: set[str]) -> list[str]:
