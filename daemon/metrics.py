@@ -30,7 +30,8 @@ class _Live(Collector):
 
     def collect(self) -> Iterator[Metric]:
         files, size = self.cached()
-        yield GaugeMetricFamily(
+        said = "Videos that ondeckd placed on the cache (their subtitles are not counted)."
+        yield GaugeMetricFamily("ondeckd_cached_files", said, files)
             "ondeckd_cached_files", "Videos that ondeckd placed on the cache; subtitles are not counted.", files
         )
         yield GaugeMetricFamily("ondeckd_cached_bytes", "Their size in bytes.", size)

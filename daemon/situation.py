@@ -32,7 +32,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What is not in the rows, as it was at `now`; `copying`: the bytes that running copies still write, by array path."""
+    """What is not in the rows, as it was at `now`; `copying`: what running copies have to write, by array path."""
 
     rooms: Rooms
     copying: Mapping[str, int]
