@@ -32,8 +32,6 @@ class _Live(Collector):
         files, size = self.cached()
         said = "Videos that ondeckd placed on the cache (their subtitles are not counted)."
         yield GaugeMetricFamily("ondeckd_cached_files", said, files)
-            "ondeckd_cached_files", "Videos that ondeckd placed on the cache; subtitles are not counted.", files
-        )
         yield GaugeMetricFamily("ondeckd_cached_bytes", "Their size in bytes.", size)
         tasks = GaugeMetricFamily("ondeckd_tasks", "Tasks in the queue's table, by state.", labels=["state"])
         counts = self.tasks()

@@ -32,7 +32,7 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """What is not in the rows, as it was at `now`; `copying`: what running copies have to write, by array path."""
+    """What is not in the rows, as it was at `now`. `copying`: by array path, the bytes a copy has still to write."""
 
     rooms: Rooms
     copying: Mapping[str, int]

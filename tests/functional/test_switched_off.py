@@ -46,7 +46,8 @@ async def test_what_a_switched_off_mapping_has_on_the_cache_leaves_when_its_time
 
 
 async def test_a_switched_off_mapping_keeps_what_plays_and_takes_nothing_in(tmp_path: Path) -> None:
-    async with _with_a_cached_movie(tmp_path, clock=Clock(60.0), retention=SOON) as house:
+    retention = {"min_stay": "0", "after_stopped": "40m"}
+    async with _with_a_cached_movie(tmp_path, clock=Clock(600.0), retention=retention) as house:
         cached, other = house.library.movies[:2]
         _movies(house)["enabled"] = False
         await house.plex.engine.play(ANN, cached)
@@ -58,7 +59,7 @@ async def test_a_switched_off_mapping_keeps_what_plays_and_takes_nothing_in(tmp_
             status, answer = await house.post("/api/v1/cache", {"target": other})
             assert status >= 400
             assert "switched off" in answer["error"]["message"]
-            await house.clock.sleep(30)
+            await house.clock.sleep(2700)
             await house.app.core.dispatcher.change(lambda _: None)
             await house.quiet()
             assert house.is_cached(cached)
