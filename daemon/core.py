@@ -68,8 +68,7 @@ class Core:
         self.placement = self._make_placement()
         self.reconcile = Reconcile(self.store, self.placement, self.feed, replan=self.dispatcher.request_replan)
         self.jobs = self._make_jobs()
-        self.workers = Workers(self.store, self.live, given.clock, self.dispatcher, self.jobs, self._holds)
-        self.workers.paused = given.remembered.paused
+        self.workers = self._make_workers()
         self.library = self._make_library()
         self.listener = self._make_listener()
         self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
@@ -124,6 +123,15 @@ class Core:
             self._progress,
             self._holds,
         )
+
+    def _make_workers(self) -> Workers:
+        may_evict = lambda: self.listener.plays_recorded  # noqa: E731 - the listener comes later
+        given = self._given
+        workers = Workers(
+            self.store, self.live, given.clock, self.dispatcher, self.jobs, self._holds, may_evict=may_evict
+        )
+        workers.paused = given.remembered.paused
+        return workers
 
     def _make_library(self) -> PlexLibrary:
         plex = self.live.settings.plex

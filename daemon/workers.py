@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
@@ -20,13 +21,23 @@ _LOOK_AGAIN = 15.0
 class Workers:
     """Runs tasks until told to stop.
 
-    `paused` stops new tasks. `stop` lets running ones finish; cancelling `run` abandons them safely: the temporary
-    file goes, the row waits again.
+    `may_evict` says whether all that plays now is recorded; while it is not, nothing leaves. `paused` stops new
+    tasks. `stop` lets running ones finish; cancelling `run` abandons them safely: the temporary file goes, the row
+    waits again.
     """
 
     def __init__(
-        self, store: Store, live: Live, clock: Clock, dispatcher: Dispatcher, jobs: Jobs, holds: Holds
+        self,
+        store: Store,
+        live: Live,
+        clock: Clock,
+        dispatcher: Dispatcher,
+        jobs: Jobs,
+        holds: Holds,
+        *,
+        may_evict: Callable[[], bool],
     ) -> None:
+        self._may_evict = may_evict
         self._store = store
         self._live = live
         self._clock = clock
@@ -73,7 +84,7 @@ class Workers:
         """Return the next task, or None and how many seconds there is nothing to do unless the bell rings."""
         if self.paused:
             return None, None
-        if kind is TaskKind.EVICT and not self._dispatcher.sessions_known():
+        if kind is TaskKind.EVICT and not self._may_evict():
             return None, _LOOK_AGAIN  # what waits to leave may be playing now
         now = self._clock.now()
         held = self._holds.held(kind)

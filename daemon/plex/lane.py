@@ -15,10 +15,15 @@ class Over(Exception):
 
 @dataclass(slots=True)
 class Lane:
-    """What is still to be told of one play. `asking`: for what follows it."""
+    """What is still to be told of one play.
+
+    `told`: its start has been told, or is just being; `recorded`: whoever was told is done with it. `asking`: for what
+    follows it.
+    """
 
     play: Play
     told: bool = False
+    recorded: bool = False
     item: Item | None = None
     asking: asyncio.Task[None] | None = None
     events: deque[tuple[Event, list[Item] | None]] = field(default_factory=deque)

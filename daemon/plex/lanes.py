@@ -83,6 +83,11 @@ class Lanes:
             self._open(play, told=True)
 
     @property
+    def recorded(self) -> bool:
+        """Whether the start of every open play has been delivered, and whoever got it is done with it."""
+        return all(lane.recorded for lane in self._lanes.values())
+
+    @property
     def settled(self) -> bool:
         """Whether the start of every open play has been delivered, or is just being."""
         return all(lane.told for lane in self._lanes.values())
@@ -117,7 +122,7 @@ class Lanes:
                 lane.put(PlaybackChanged(lane.play, self._clock.now(), "identified"))
 
     def _open(self, play: Play, *, told: bool = False) -> Lane:
-        self._lanes[play.id] = lane = Lane(play, told=told)
+        self._lanes[play.id] = lane = Lane(play, told=told, recorded=told)
         self._group.create_task(self._run(lane), name=f"play {play.id}")
         return lane
 
@@ -146,6 +151,7 @@ class Lanes:
                     continue  # what was told stands until there is something to put in its place
                 lane.told = True
                 await self._on_event(event, lane.item, following or [])
+                lane.recorded = True
         except Over:
             for left, _ in lane.events:
                 if isinstance(left, Watched):

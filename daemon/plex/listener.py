@@ -105,6 +105,11 @@ class Listener:
             return False
         return self._same_server or self._clock.now() - self._read_at <= _FRESH
 
+    @property
+    def plays_recorded(self) -> bool:
+        """Whether all that plays now is known, and has been recorded by whoever is told."""
+        return self.sessions_known and self._lanes is not None and self._lanes.recorded
+
     def plays(self) -> list[Play]:
         """Return the open plays."""
         return self._tracker.plays()
