@@ -16,6 +16,8 @@ from daemon.storage.placement import Placement
 
 log = structlog.get_logger()
 
+_NAMED = 20
+"""So many missing copies of a page are named; beyond that their number says more."""
 _PAGE = 500
 """Entries that are looked at before anything else has its turn."""
 
@@ -65,9 +67,13 @@ class Reconcile:
         gone = await self._placement.gone(entries)
         if not gone:
             return
-        for entry in await self._store.run(lambda connection: _drop(connection, gone)):
+        dropped = await self._store.run(lambda connection: _drop(connection, gone))
+        for entry in dropped[:_NAMED]:
             log.warning("copy_missing", path=entry.file.array_path, why=f"{entry.file.cache_path} has been removed")
             self._feed.publish("entry", {"array_path": entry.file.array_path, "cached": False})
+        if len(dropped) > _NAMED:
+            log.warning("copies_missing", files=len(dropped), why="somebody has emptied the cache")
+            self._feed.publish("resync", {})
         self._replan()
 
     async def restore(self) -> None:
