@@ -58,15 +58,6 @@ def parse_duration(text: object) -> float:
     return float(int(number) * _SECONDS[unit])
 
 
-def format_duration(seconds: float) -> str:
-    """Return whole `seconds` as the configuration writes them, in the largest unit that divides them."""
-    whole = int(seconds)
-    if whole == 0:
-        return "0"
-    unit = next(unit for unit in ("w", "d", "h", "m", "s") if whole % _SECONDS[unit] == 0)
-    return f"{whole // _SECONDS[unit]}{unit}"
-
-
 @dataclass(frozen=True, slots=True)
 class Size:
     """An amount of space: either `bytes`, or `percent` of a file system; neither when switched off."""

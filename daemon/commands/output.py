@@ -59,11 +59,6 @@ def print_line(*words: object) -> None:
     _print(Text(" ").join(_cell(word) for word in words))
 
 
-def complain(message: str) -> None:
-    """Print one line about what went wrong, to the standard error."""
-    click.echo(f"ondeckd: {message}", err=True)
-
-
 @contextmanager
 def progress_bars() -> Iterator[Bars]:
     """Show bars on the standard error while the context lasts, if that is a terminal."""

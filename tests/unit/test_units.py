@@ -6,7 +6,7 @@ from datetime import time
 
 import pytest
 
-from daemon.units import Size, Window, WrongValue, format_duration, parse_duration
+from daemon.units import Size, Window, WrongValue, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -130,11 +130,6 @@ def test_a_size_is_told_for_a_file_system() -> None:
 @pytest.mark.parametrize("text", ["20GB", "50GiB", "3700GB", "80%", "7.5%", "100%", "0", "1.5KB"])
 def test_a_size_is_written_as_people_write_it(text: str) -> None:
     assert str(Size.parse(text)) == text
-
-
-@pytest.mark.parametrize("text", ["90s", "15m", "12h", "30d", "2w", "0"])
-def test_a_duration_is_written_as_people_write_it(text: str) -> None:
-    assert format_duration(parse_duration(text)) == text
 
 
 def test_a_window_is_two_times_of_day() -> None:
