@@ -9,15 +9,16 @@ from daemon.model import Changes, Demand, Item, ItemType, MediaFile, Retention, 
 from daemon.state.rows import DEMAND, demand, select
 
 _RETAINED = (
-    "SELECT f.plex_path, max(r.until) FROM retentions AS r JOIN item_files AS f USING (rating_key) WHERE r.until > ?1"
+    "SELECT f.plex_path, max(r.until) FROM retentions AS r JOIN item_files AS f USING (rating_key) WHERE r.until > ?"
 )
 
 
 def put_user(connection: sqlite3.Connection, user: User, *, played_at: float | None = None) -> None:
     """Record a user's title, and when they last played something."""
     connection.execute(
-        "INSERT INTO users (id, title, last_played_at) VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET "
-        "title = iif(?2 = '', title, ?2), last_played_at = max(ifnull(last_played_at, 0), ifnull(?3, 0))",
+        "INSERT INTO users (id, title, last_played_at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "title = iif(excluded.title = '', title, excluded.title), "
+        "last_played_at = max(ifnull(last_played_at, 0), ifnull(excluded.last_played_at, 0))",
         (user.id, user.title, played_at),
     )
 
@@ -110,8 +111,8 @@ def apply(connection: sqlite3.Connection, changes: Changes) -> None:
         [(new.rating_key, new.user, new.until, new.why) for new in changes.put_retentions],
     )
     connection.executemany(
-        "UPDATE entries SET waived = 1 WHERE cached_at >= ?2 "
-        "AND plex_path IN (SELECT plex_path FROM item_files WHERE rating_key = ?1)",
+        "UPDATE entries SET waived = 1 WHERE plex_path IN (SELECT plex_path FROM item_files WHERE rating_key = ?) "
+        "AND cached_at >= ?",
         changes.waived,
     )
 
@@ -151,7 +152,7 @@ def retained(connection: sqlite3.Connection, now: float) -> dict[str, float]:
 
 def is_retained(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:
     """Say whether this one file is retained."""
-    return bool(select(connection, f"{_RETAINED} AND f.plex_path = ?2 GROUP BY f.plex_path", now, plex_path))
+    return bool(select(connection, f"{_RETAINED} AND f.plex_path = ? GROUP BY f.plex_path", now, plex_path))
 
 
 def is_demanded(connection: sqlite3.Connection, plex_path: str) -> bool:

@@ -20,5 +20,7 @@ def end(connection: sqlite3.Connection, array_path: str) -> None:
 
 def rows(connection: sqlite3.Connection, array_path: str = "") -> list[Entry]:
     """Return what is under way, as the ledger will record it: all, or of one video and its sidecars."""
-    sql = f"SELECT {ENTRY} FROM journal WHERE ?1 = '' OR array_path = ?1 OR parent = ?1"
+    if not array_path:
+        return [entry(row) for row in select(connection, f"SELECT {ENTRY} FROM journal")]
+    sql = f"SELECT {ENTRY} FROM journal WHERE ? IN (array_path, parent)"
     return [entry(row) for row in select(connection, sql, to_db(array_path))]

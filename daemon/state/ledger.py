@@ -42,9 +42,9 @@ def sidecar_sizes(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 _UNWANTED = (
-    f"SELECT {ENTRY} FROM entries AS e WHERE (waived OR cached_at <= ?1) AND NOT EXISTS (SELECT 1 FROM item_files AS f "
+    f"SELECT {ENTRY} FROM entries AS e WHERE (waived OR cached_at <= ?) AND NOT EXISTS (SELECT 1 FROM item_files AS f "
     "WHERE f.plex_path = e.plex_path AND (EXISTS (SELECT 1 FROM demands AS d WHERE d.rating_key = f.rating_key) "
-    "OR EXISTS (SELECT 1 FROM retentions AS r WHERE r.rating_key = f.rating_key AND r.until > ?2))) "
+    "OR EXISTS (SELECT 1 FROM retentions AS r WHERE r.rating_key = f.rating_key AND r.until > ?))) "
     "AND NOT EXISTS (SELECT 1 FROM entries AS p WHERE p.array_path = e.parent)"
 )
 
@@ -70,9 +70,9 @@ def sizes(connection: sqlite3.Connection) -> dict[str, int]:
 
 def next_unfresh(connection: sqlite3.Connection, min_stay: float, now: float) -> float | None:
     """Return when the next entry has been on the cache for `min_stay` seconds."""
-    sql = "SELECT min(cached_at) + ?1 FROM entries WHERE cached_at > ?2 - ?1 AND NOT waived"
-    (moment,) = select(connection, sql, min_stay, now)[0]
-    return None if moment is None else float(moment)
+    sql = "SELECT min(cached_at) FROM entries WHERE cached_at > ? AND NOT waived"
+    (moment,) = select(connection, sql, now - min_stay)[0]
+    return None if moment is None else float(moment) + min_stay
 
 
 def note_playing(connection: sqlite3.Connection, now: float) -> None:
@@ -116,8 +116,8 @@ def has_entries(connection: sqlite3.Connection, mapping: str) -> bool:
 def family(connection: sqlite3.Connection, array_path: str) -> list[Entry]:
     """Return the entry of a video, if there is one, and those of its sidecars."""
     key = to_db(array_path)
-    sql = f"SELECT {ENTRY} FROM entries WHERE array_path = ?1 OR parent = ?1 ORDER BY parent"
-    return [entry(row) for row in select(connection, sql, key)]
+    sql = f"SELECT {ENTRY} FROM entries WHERE array_path = ? OR parent = ? ORDER BY parent"
+    return [entry(row) for row in select(connection, sql, key, key)]
 
 
 def is_cached(connection: sqlite3.Connection, plex_paths: Iterable[str]) -> bool:

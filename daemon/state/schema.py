@@ -62,7 +62,7 @@ MIGRATIONS: tuple[str, ...] = (
         waived INTEGER NOT NULL
     ) WITHOUT ROWID;
     CREATE INDEX entries_by_plex_path ON entries (plex_path);
-    CREATE INDEX entries_by_parent ON entries (parent) WHERE parent <> '';
+    CREATE INDEX entries_by_parent ON entries (parent);
 
     -- Copies that are about to get their final name.
     CREATE TABLE journal (
