@@ -1,0 +1,142 @@
+"""A copy is deleted only when its original is proven at that moment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from daemon.errors import UnmappedPath, UnsafeEvict, VerifyFailed
+from tests.support import placement
+from tests.support.files import LONG_AGO, Tiers
+from tests.support.placement import E1
+
+executor = placement.executor
+tiers = placement.tiers
+
+
+async def test_a_folder_with_other_files_stays(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    (tiers.cache / "Show/Season 1/new download.mkv").write_bytes(b"new")
+
+    await tiers.placement.evict(entry)
+
+    assert tiers.cached() == {"Show/Season 1/new download.mkv": b"new"}
+
+
+def missing(tiers: Tiers) -> None:
+    (tiers.array / E1).unlink()
+    (tiers.array / "other.mkv").touch()
+
+
+def replaced(tiers: Tiers) -> None:
+    tiers.film(content=b"a better film")
+
+
+def retimed(tiers: Tiers) -> None:
+    tiers.film(mtime_ns=LONG_AGO + 1)
+
+
+def linked(tiers: Tiers) -> None:
+    (tiers.array / E1).unlink()
+    os.link(tiers.cache / E1, tiers.array / E1)
+
+
+def a_folder(tiers: Tiers) -> None:
+    (tiers.array / E1).unlink()
+    (tiers.array / E1).mkdir()
+
+
+@pytest.mark.parametrize("change", [missing, replaced, retimed, linked, a_folder])
+async def test_a_copy_whose_original_is_not_proven_stays(tiers: Tiers, change: Callable[[Tiers], None]) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    change(tiers)
+
+    with pytest.raises(UnsafeEvict, match="stays on the cache"):
+        await tiers.placement.evict(entry)
+
+    assert tiers.cached() == {E1: b"film"}
+
+
+async def test_an_original_that_leads_out_of_the_array_proves_nothing(tiers: Tiers, tmp_path: Path) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    (tiers.array / E1).rename(tmp_path / "outside.mkv")
+    (tiers.array / E1).symlink_to(tmp_path / "outside.mkv")
+
+    with pytest.raises(UnmappedPath):
+        await tiers.placement.evict(entry)
+
+    assert tiers.cached() == {E1: b"film"}
+
+
+async def test_a_copy_that_somebody_changed_stays(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    (tiers.cache / E1).write_bytes(b"transcoded")
+
+    with pytest.raises(UnsafeEvict, match="it was changed on the cache"):
+        await tiers.placement.evict(entry)
+
+    assert tiers.cached() == {E1: b"transcoded"}
+
+
+async def test_a_copy_that_has_gone_needs_no_eviction_and_no_array(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    shutil.rmtree(tiers.cache / "Show")
+    tiers.touches.clear()
+
+    await tiers.placement.evict(entry)
+
+    assert tiers.touches == []
+
+
+async def test_a_checksum_is_recorded_and_proves_the_original_at_the_end(
+    tmp_path: Path, executor: ThreadPoolExecutor
+) -> None:
+    tiers = Tiers(tmp_path, executor, transfer={"verify": "checksum"})
+    [entry] = await tiers.cache_in(tiers.film())
+    assert entry.checksum.startswith("blake2b:")
+
+    tiers.film(content=b"rot!")
+    with pytest.raises(UnsafeEvict, match="has other content"):
+        await tiers.placement.evict(entry)
+    assert tiers.cached() == {E1: b"film"}
+
+    tiers.film()
+    await tiers.placement.evict(entry)
+    assert tiers.cached() == {}
+    await tiers.placement.evict(entry)
+
+
+async def test_a_disk_that_gives_back_other_bytes_gets_no_name(
+    tmp_path: Path, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiers = Tiers(tmp_path, executor, transfer={"verify": "checksum"})
+    write = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda target, data, offset: write(target, bytes(len(data)), offset))
+
+    with pytest.raises(VerifyFailed, match="gave back other bytes"):
+        await tiers.cache_in(tiers.film())
+
+    assert tiers.cached() == {}
+
+
+async def test_an_original_that_is_replaced_while_its_checksum_is_read_proves_nothing(
+    tmp_path: Path, executor: ThreadPoolExecutor
+) -> None:
+    tiers = Tiers(tmp_path, executor, transfer={"verify": "checksum"})
+    [entry] = await tiers.cache_in(tiers.film())
+
+    def replaced_by_rot(operation: str, _reason: str) -> None:
+        if operation == "read":
+            (tiers.array / E1).unlink()
+            tiers.film(content=b"rot!")
+
+    tiers.when_touched = replaced_by_rot
+    with pytest.raises(UnsafeEvict, match="changed while it was read"):
+        await tiers.placement.evict(entry)
+
+    assert tiers.cached() == {E1: b"film"}
