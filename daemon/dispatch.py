@@ -52,13 +52,15 @@ _HISTORY = 365 * 86_400.0
 class Decision:
     """A plan, and what became of it on the queue; not all that it was made from, which may be large.
 
-    `streaming` and `unmapped` are the picture's; `full` counts the files of each mapping for which there is no room.
+    `streaming` and `unmapped` are the picture's; `full` counts the files of each mapping for which there is no room;
+    `blind`: it was not known what plays.
     """
 
     plan: Plan
     streaming: frozenset[str]
     unmapped: Mapping[str, str]
     full: Counter[str]
+    blind: bool
     enqueued: Enqueued
 
 
@@ -96,6 +98,7 @@ class Dispatcher:
         self._dry_run = dry_run
         self._said: frozenset[tuple[str, str]] = frozenset()
         self._streaming: frozenset[str] = frozenset()
+        self._blind = True
         self._reported: set[str] = set()
         self._next_due: float | None = None
         self._replan = asyncio.Event()
@@ -144,7 +147,8 @@ class Dispatcher:
 
     def _is_amiss(self) -> bool:
         """Say whether the plan waits for something of whose end nobody tells: sessions, a cache, room on it."""
-        return not self.sessions_known() or bool(self._rooms.problems or self._rooms.full)
+        # The last plan counts: the sessions may have become known since, and then nobody would plan again.
+        return self._blind or not self.sessions_known() or bool(self._rooms.problems or self._rooms.full)
 
     def _expire(self, connection: Connection) -> None:
         now = self._clock.now()
@@ -171,7 +175,8 @@ class Dispatcher:
             situation = picture.situation
             enqueued = Enqueued() if self._dry_run else enqueue(connection, made, situation, outside.now)
             full = Counter(one.file.mapping for one in made.refused if one.file.array_path not in situation.resting)
-            decision = Decision(made, picture.streaming, picture.unmapped, full, enqueued)
+            blind = not situation.sessions_known
+            decision = Decision(made, picture.streaming, picture.unmapped, full, blind, enqueued)
             return decision, str(said or ""), self._due(connection, outside.now)
 
         decision, said, due = await self._store.run(transaction)
@@ -198,6 +203,7 @@ class Dispatcher:
 
     def _settle(self, decision: Decision, due: float | None) -> None:
         self._streaming = decision.streaming
+        self._blind = decision.blind
         if self._dry_run:
             self._say(decision.plan)
         if due != self._next_due:
