@@ -2,41 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from daemon.demo.server import DemoServer
-from tests.support.plex import Mailbox, get_json, listening, mailbox, small_library
+from tests.support import plex as support
+from tests.support.plex import Mailbox, get_json, listening, own, sessions
 
-
-@pytest.fixture
-async def plex() -> AsyncIterator[DemoServer]:
-    async with DemoServer(small_library()) as server:
-        yield server
-
-
-@pytest.fixture
-async def box(plex: DemoServer) -> AsyncIterator[Mailbox]:
-    async with mailbox() as received:
-        plex.webhooks.add(received.url)
-        yield received
-
-
-async def sessions(plex: DemoServer) -> list[dict[str, Any]]:
-    return list((await get_json(plex, "/status/sessions")).get("Metadata", []))
+plex = support.plex_server
+box = support.box
 
 
 async def keys(plex: DemoServer, path: str, who: str = "Ben") -> list[str]:
     listed = (await get_json(plex, path, plex.people[who])).get("Metadata", [])
     return [item["ratingKey"] for item in listed]
-
-
-async def own(plex: DemoServer, key: str, who: str = "Ben") -> dict[str, Any]:
-    """Return what one user's view of an item holds."""
-    (item,) = (await get_json(plex, f"/library/metadata/{key}", plex.people[who]))["Metadata"]
-    return {name: item[name] for name in ("viewCount", "viewOffset") if name in item}
 
 
 async def test_a_play_shows_on_the_socket_in_the_sessions_and_by_webhook(plex: DemoServer, box: Mailbox) -> None:

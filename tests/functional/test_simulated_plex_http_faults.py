@@ -4,33 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 from xml.etree import ElementTree as ET
 
 import aiohttp
 import pytest
 
-from daemon.clock import Clock
 from daemon.demo.faults import truncated, with_bad_character
 from daemon.demo.server import DemoServer
-from tests.support.plex import WEBSOCKET, small_library
+from tests.support import plex as support
+from tests.support.plex import WEBSOCKET, get
 
-
-@pytest.fixture
-async def plex() -> AsyncIterator[DemoServer]:
-    async with DemoServer(small_library(), clock=Clock(1000)) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(plex: DemoServer) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(plex.url, headers={"X-Plex-Token": plex.token}) as session:
-        yield session
-
-
-async def get(client: aiohttp.ClientSession, path: str = "/", **headers: str) -> tuple[int, str]:
-    async with client.get(path, headers=headers, allow_redirects=False) as answer:
-        return answer.status, await answer.text()
+plex = support.fast_plex_server
+client = support.client
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 429, 498, 500, 502])

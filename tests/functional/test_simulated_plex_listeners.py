@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 import pytest
@@ -13,30 +11,11 @@ import pytest
 from daemon.demo.oddities import Oddity, add_oddity
 from daemon.demo.server import DemoServer
 from daemon.model import PlayState
-from tests.support.plex import Mailbox, get_json, listening, mailbox, small_library
+from tests.support import plex as support
+from tests.support.plex import Mailbox, get_json, listening, own, sessions
 
-
-@pytest.fixture
-async def plex() -> AsyncIterator[DemoServer]:
-    async with DemoServer(small_library()) as server:
-        yield server
-
-
-@pytest.fixture
-async def box(plex: DemoServer) -> AsyncIterator[Mailbox]:
-    async with mailbox() as received:
-        plex.webhooks.add(received.url)
-        yield received
-
-
-async def sessions(plex: DemoServer) -> list[dict[str, Any]]:
-    return list((await get_json(plex, "/status/sessions")).get("Metadata", []))
-
-
-async def own(plex: DemoServer, key: str, who: str = "Ben") -> dict[str, Any]:
-    """Return what one user's view of an item holds."""
-    (item,) = (await get_json(plex, f"/library/metadata/{key}", plex.people[who]))["Metadata"]
-    return {name: item[name] for name in ("viewCount", "viewOffset") if name in item}
+plex = support.plex_server
+box = support.box
 
 
 async def test_an_event_stream_tells_what_the_websocket_tells(plex: DemoServer) -> None:

@@ -4,36 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 
-from daemon.clock import Clock
 from daemon.demo.faults import Pace
 from daemon.demo.hub import TIMELINE
 from daemon.demo.server import DemoServer
 from daemon.model import PlayState
-from tests.support.plex import WEBSOCKET, listening, small_library
+from tests.support import plex as support
+from tests.support.plex import WEBSOCKET, get, listening
 
 CLOSED = {aiohttp.WSMsgType.CLOSED, aiohttp.WSMsgType.ERROR, aiohttp.WSMsgType.CLOSE}
 
-
-@pytest.fixture
-async def plex() -> AsyncIterator[DemoServer]:
-    async with DemoServer(small_library(), clock=Clock(1000)) as server:
-        yield server
-
-
-@pytest.fixture
-async def client(plex: DemoServer) -> AsyncIterator[aiohttp.ClientSession]:
-    async with aiohttp.ClientSession(plex.url, headers={"X-Plex-Token": plex.token}) as session:
-        yield session
-
-
-async def get(client: aiohttp.ClientSession, path: str = "/", **headers: str) -> tuple[int, str]:
-    async with client.get(path, headers=headers, allow_redirects=False) as answer:
-        return answer.status, await answer.text()
+plex = support.fast_plex_server
+client = support.client
 
 
 async def test_a_handshake_can_be_refused(plex: DemoServer, client: aiohttp.ClientSession) -> None:

@@ -10,8 +10,10 @@ from email import message_from_bytes
 from typing import Any
 
 import aiohttp
+import pytest
 from aiohttp import web
 
+from daemon.clock import Clock
 from daemon.demo.generate import Shape, generate
 from daemon.demo.library import Library
 from daemon.demo.people import Person
@@ -114,3 +116,43 @@ async def get_json(plex: DemoServer, path: str, person: Person | None = None) ->
     async with aiohttp.ClientSession() as client, client.get(plex.url + path, headers=headers) as answer:
         answer.raise_for_status()
         return (await answer.json())["MediaContainer"]
+
+
+async def sessions(plex: DemoServer) -> list[dict[str, Any]]:
+    return list((await get_json(plex, "/status/sessions")).get("Metadata", []))
+
+
+async def own(plex: DemoServer, key: str, who: str = "Ben") -> dict[str, Any]:
+    """Return what one user's view of an item holds."""
+    (item,) = (await get_json(plex, f"/library/metadata/{key}", plex.people[who]))["Metadata"]
+    return {name: item[name] for name in ("viewCount", "viewOffset") if name in item}
+
+
+async def get(client: aiohttp.ClientSession, path: str = "/", **headers: str) -> tuple[int, str]:
+    async with client.get(path, headers=headers, allow_redirects=False) as answer:
+        return answer.status, await answer.text()
+
+
+@pytest.fixture
+async def plex_server() -> AsyncIterator[DemoServer]:
+    async with DemoServer(small_library()) as server:
+        yield server
+
+
+@pytest.fixture
+async def fast_plex_server() -> AsyncIterator[DemoServer]:
+    async with DemoServer(small_library(), clock=Clock(1000)) as server:
+        yield server
+
+
+@pytest.fixture
+async def box(plex: DemoServer) -> AsyncIterator[Mailbox]:
+    async with mailbox() as received:
+        plex.webhooks.add(received.url)
+        yield received
+
+
+@pytest.fixture
+async def client(plex: DemoServer) -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession(plex.url, headers={"X-Plex-Token": plex.token}) as session:
+        yield session
