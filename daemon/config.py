@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from daemon.errors import ConfigError
 from daemon.settings.checks import cross_faults
 from daemon.settings.credentials import with_token
-from daemon.settings.effective import not_yet, restart_needed, unbuilt_placements
+from daemon.settings.effective import not_yet, restart_needed
 from daemon.settings.environment import CONFIG, Overlay
 from daemon.settings.faults import Fault, from_pydantic
 from daemon.settings.models import (
@@ -57,7 +57,6 @@ __all__ = [
     "missing_to_run",
     "restart_needed",
     "state_directory",
-    "unbuilt_placements",
 ]
 
 _PLACES = (Path("config.toml"), Path("/etc/ondeckd/config.toml"))
@@ -165,7 +164,7 @@ def missing_to_run(settings: Settings) -> list[str]:
 
 def demand_runnable(settings: Settings) -> None:
     """Raise ConfigError unless the daemon can run with these settings."""
-    if faults := [*missing_to_run(settings), *unbuilt_placements(settings)]:
+    if faults := missing_to_run(settings):
         raise ConfigError(faults)
 
 

@@ -12,6 +12,7 @@ import structlog
 from daemon import __version__
 from daemon.asking import Asker
 from daemon.config import Settings
+from daemon.custody import Custody
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
 from daemon.given import HISTORY_MARK, SERVER, Given
@@ -66,7 +67,10 @@ class Core:
         self.dispatcher = self._make_dispatcher()
         self._holds = Holds(self.live, self.store, given.clock, self._asker, self.dispatcher.tasks_added)
         self.placement = self._make_placement()
-        self.reconcile = Reconcile(self.store, self.placement, self.feed, replan=self.dispatcher.request_replan)
+        self._custody = Custody(self.store, self.placement)
+        self.reconcile = Reconcile(
+            self.store, self.placement, self._custody, self.feed, replan=self.dispatcher.request_replan
+        )
         self.jobs = self._make_jobs()
         self.workers = self._make_workers()
         self.library = self._make_library()
@@ -119,7 +123,7 @@ class Core:
             self.feed,
             self.metrics,
             self.dispatcher,
-            self.placement,
+            self._custody,
             self._progress,
             self._holds,
         )
@@ -189,10 +193,9 @@ class Core:
             # All of them: a copy to a mapping that has been disabled since may have been under way.
             await asyncio.to_thread(self.placement.sweep, self.live.settings.mapping)
             await self.reconcile.restore()
-            for entry in await self.jobs.settle_journal():
-                log.info("recovered", path=entry.file.array_path, why="a finished copy was entered in the ledger")
-            for entry in await self.jobs.settle_evictions():
-                log.info("recovered", path=entry.file.array_path, why="an evicted copy was dropped from the ledger")
+            for settled in await self._custody.recover():
+                outcome = "is in the ledger" if settled.cached else "is not on the cache"
+                log.info("recovered", path=settled.entry.file.array_path, why=f"interrupted half-way; it {outcome}")
             now = self._given.clock.now()
             for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
                 log.info("recovered", path=task.file.array_path, why=f"an interrupted {task.kind} waits again")

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Callable
 
 import structlog
 
 from daemon.clock import Clock
+from daemon.custody import Custody, entered
 from daemon.dispatch import Dispatcher
-from daemon.errors import NoSpace, OndeckdError, StateError, StorageError, Unforeseen, UnsafeEvict
+from daemon.errors import NoSpace, OndeckdError, StateError, Unforeseen
 from daemon.feed import Feed
 from daemon.holds import LEVELS, Holds
 from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import Entry, Task, TaskKind, TaskState
 from daemon.progress import Progress
-from daemon.state import journal, ledger, tasks
+from daemon.state import ledger, tasks
 from daemon.state.store import Connection, Store
-from daemon.storage.placement import Placement
 
 log = structlog.get_logger()
 
@@ -44,7 +43,7 @@ class Jobs:
         feed: Feed,
         metrics: Metrics,
         dispatcher: Dispatcher,
-        placement: Placement,
+        custody: Custody,
         progress: Progress,
         holds: Holds,
     ) -> None:
@@ -54,7 +53,7 @@ class Jobs:
         self._feed = feed
         self._metrics = metrics
         self._dispatcher = dispatcher
-        self._placement = placement
+        self._custody = custody
         self._progress = progress
         self._holds = holds
         self._performing: dict[int, asyncio.Task[list[Entry] | OndeckdError]] = {}
@@ -93,47 +92,6 @@ class Jobs:
             self._taken_back.discard(task.id)
             self._progress.forget(task.id)
 
-    async def settle_journal(self, array_path: str = "") -> list[Entry]:
-        """Bring ledger and disk together: what had got its final name is entered, the rest forgotten.
-
-        For one video and its sidecars, or (at start) for all. What lies on a cache that cannot be reached is left for
-        the task that comes back to it.
-        """
-        entered = []
-        for entry in await self._store.run(lambda connection: journal.rows(connection, array_path)):
-            try:
-                stands = await self._placement.stands(entry)
-            except StorageError as error:
-                log.warning("recovery_waits", path=entry.file.array_path, why=str(error))
-                continue
-            await self._store.run(partial(_settle, entry=entry, stands=stands))
-            if stands:
-                entered.append(entry)
-        return entered
-
-    async def settle_evictions(self, begun: Sequence[Task] | None = None) -> list[Entry]:
-        """Drop from the ledger what an interrupted eviction (None: any that waits) has already deleted; return it.
-
-        The eviction may never go on: somebody may play the file now, and then the ledger must not call it cached.
-        """
-
-        def read(connection: Connection) -> list[Entry]:
-            known = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING) if begun is None else begun
-            paths = [task.file.array_path for task in known if task.kind is TaskKind.EVICT]
-            return [entry for path in paths for entry in ledger.family(connection, path)]
-
-        dropped = []
-        for entry in await self._store.run(read):
-            try:
-                gone = await self._placement.is_gone(entry)
-            except StorageError as error:
-                log.warning("recovery_waits", path=entry.file.array_path, why=str(error))
-                continue
-            if gone:
-                await self._store.run(partial(ledger.drop_entry, array_path=entry.file.array_path))
-                dropped.append(entry)
-        return dropped
-
     async def _attempt(self, task: Task) -> list[Entry] | OndeckdError:
         try:
             return await self._perform(task)
@@ -148,24 +106,10 @@ class Jobs:
     async def _perform(self, task: Task) -> list[Entry]:
         self._tell(task, TaskState.RUNNING)
         path, mapping = task.file.array_path, task.file.mapping
-
-        def read(connection: Connection) -> tuple[list[Entry], list[Entry], bool]:
-            used = ledger.has_entries(connection, mapping)
-            return ledger.family(connection, path), journal.rows(connection, path), used
-
-        family, arriving, used = await self._store.run(read)
+        report, busy = self._reporter(task), lambda: self._dispatcher.is_streaming(mapping)
         if task.kind is TaskKind.EVICT:
-            for entry in family:
-                await self._evict(entry)
-            return family
-        return await self._placement.cache_in(
-            task.file,
-            self._reporter(task),
-            known={entry.file.array_path: entry for entry in (*arriving, *family)},
-            used=used,
-            busy=lambda: self._dispatcher.is_streaming(mapping),
-            publishing=self._publishing,
-        )
+            return await self._custody.evict(path, report, busy=busy)
+        return await self._custody.cache_in(task.file, report, busy=busy)
 
     def _reporter(self, task: Task) -> Callable[[int, int], None]:
         report = self._progress.reporter(task)
@@ -176,35 +120,19 @@ class Jobs:
             # Only now, because a copy that finds no room is tried again and again without ever beginning.
             if not begun:
                 begun = True
-                log.info("cache_in_started", path=task.file.array_path, bytes=total, why=task.why, task=task.id)
+                started = "cache_in_started" if task.kind is TaskKind.CACHE_IN else "copy_back_started"
+                log.info(started, path=task.file.array_path, bytes=total, why=task.why, task=task.id)
             report(done, total)
 
         return heard
-
-    async def _publishing(self, entry: Entry) -> None:
-        await self._store.run(lambda connection: journal.begin(connection, entry))
-
-    async def _evict(self, entry: Entry) -> None:
-        path = entry.file.array_path
-        try:
-            await self._placement.evict(entry)
-        except UnsafeEvict as error:
-            if not entry.parent:
-                raise
-            # The video has gone by now; what is left of it is kept, shown, and tried again by itself.
-            log.error("evict_refused", path=path, why=str(error))
-            return
-        await self._store.run(lambda connection: ledger.drop_entry(connection, path))
 
     async def _succeeded(self, task: Task, entries: list[Entry]) -> None:
         now = self._clock.now()
 
         def outcome(connection: Connection) -> None:
             if task.kind is TaskKind.CACHE_IN:
-                ledger.put_entries(connection, entries)
+                entered(connection, entries)
                 ledger.note_playing(connection, now)
-                for entry in entries:
-                    journal.end(connection, entry.file.array_path)
             tasks.finish(connection, task.id, TaskState.SUCCEEDED, now)
 
         await self._store.run(outcome)
@@ -245,7 +173,6 @@ class Jobs:
     async def _cancelled(self, task: Task) -> None:
         if task.id in self._taken_back:
             await self._end(task, TaskState.CANCELLED, error="taken back")
-            await self.settle_evictions([task])
         else:
             await self._put_back(task, "stopped by hand")
 
@@ -256,7 +183,7 @@ class Jobs:
             )
         )
         self._tell(task, TaskState.QUEUED)
-        await self.settle_journal(task.file.array_path)
+        await self._custody.recover(task.file.array_path)
 
     async def _end(self, task: Task, state: TaskState, *, error: str, rest: float = 0.0) -> None:
         now = self._clock.now()
@@ -264,15 +191,9 @@ class Jobs:
         await self._store.run(
             lambda connection: tasks.finish(connection, task.id, state, now, error=error, again_after=again)
         )
-        await self.settle_journal(task.file.array_path)
+        await self._custody.recover(task.file.array_path)
         self._tell(task, state)
         self._dispatcher.request_replan()
 
     def _tell(self, task: Task, state: TaskState) -> None:
         self._feed.publish("task", {"id": task.id, "kind": task.kind, "file": task.file.plex_path, "state": state})
-
-
-def _settle(connection: Connection, *, entry: Entry, stands: bool) -> None:
-    if stands:
-        ledger.put_entries(connection, [entry])
-    journal.end(connection, entry.file.array_path)

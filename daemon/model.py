@@ -241,9 +241,11 @@ class File:
 class Entry:
     """The ledger's record of one file that ondeckd placed on the cache.
 
-    `mtime_ns` and `size` are the original's at the time of copying; `checksum` is empty unless
-    ``verify = "checksum"``. `parent` is the array path of the video that a sidecar belongs to, else empty.
-    `waived`: it was cached for a play that was taken back, so ``min_stay`` does not hold it.
+    `mtime_ns` and `size` are the original's at the time of copying. `copy_mtime_ns` is the copy's own time, where the
+    cache cannot hold the original's exactly, else 0. `checksum` is empty unless ``verify = "checksum"``. `link` is
+    what the symbolic link at the original's path says; empty for a placement without one. `parent` is the array path
+    of the video that a sidecar belongs to, else empty. `waived`: it was cached for a play that was taken back, so
+    ``min_stay`` does not hold it.
     """
 
     file: File
@@ -254,6 +256,24 @@ class Entry:
     parent: str = ""
     placement: str = "union+keep"
     waived: bool = False
+    copy_mtime_ns: int = 0
+    link: str = ""
+
+
+class Goal(StrEnum):
+    """What a file is on its way to."""
+
+    CACHED = "cached"
+    UNCACHED = "uncached"
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """A row of the journal: which step is about to be done with a file, and on the way to what."""
+
+    entry: Entry
+    goal: Goal
+    step: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from functools import partial
 
 import structlog
 
+from daemon.custody import Custody
 from daemon.feed import Feed
 from daemon.model import Entry, TaskState
 from daemon.state import ledger, tasks
@@ -18,6 +19,7 @@ log = structlog.get_logger()
 
 _NAMED = 20
 """So many missing copies of a page are named; beyond that their number says more."""
+_KEEPING = "union+keep"
 _PAGE = 500
 """Entries that are looked at before anything else has its turn."""
 
@@ -25,9 +27,12 @@ _PAGE = 500
 class Reconcile:
     """Looks at the caches, never at the array. `replan` is called when something was dropped."""
 
-    def __init__(self, store: Store, placement: Placement, feed: Feed, *, replan: Callable[[], None]) -> None:
+    def __init__(
+        self, store: Store, placement: Placement, custody: Custody, feed: Feed, *, replan: Callable[[], None]
+    ) -> None:
         self._store = store
         self._placement = placement
+        self._custody = custody
         self._feed = feed
         self._replan = replan
         self._asked = asyncio.Event()
@@ -67,7 +72,13 @@ class Reconcile:
         gone = await self._placement.gone(entries)
         if not gone:
             return
-        dropped = await self._store.run(lambda connection: _drop(connection, gone))
+        idle = await self._store.run(lambda connection: _idle(connection, gone))
+        kept = [entry for entry in idle if entry.placement == _KEEPING]
+        # The others' originals are put aside, and nothing serves them now.
+        dropped = await self._custody.bring_back(entry for entry in idle if entry.placement != _KEEPING)
+        dropped += await self._store.run(lambda connection: _drop(connection, kept))
+        if not dropped:
+            return
         for entry in dropped[:_NAMED]:
             log.warning("copy_missing", path=entry.file.array_path, why=f"{entry.file.cache_path} has been removed")
             self._feed.publish("entry", {"array_path": entry.file.array_path, "cached": False})
@@ -87,16 +98,21 @@ class Reconcile:
         await self._placement.remember(await self._store.run(ledger.all_entries))
 
 
-def _drop(connection: Connection, gone: Iterable[Entry]) -> list[Entry]:
+def _idle(connection: Connection, gone: Iterable[Entry]) -> list[Entry]:
+    """Return those with which nothing else is being done: what is under way, or was copied anew, tells for itself."""
     busy = {task.file.array_path for task in tasks.in_state(connection, TaskState.RUNNING)}
-    dropped = []
+    found = []
     for entry in gone:
-        path = entry.file.array_path
-        now = ledger.get_entry(connection, path)
-        # What is under way, or was copied anew since it was looked at, tells for itself.
-        if now and now.cached_at == entry.cached_at and not busy & {path, entry.parent}:
-            ledger.drop_entry(connection, path)
-            dropped.append(entry)
+        now = ledger.get_entry(connection, entry.file.array_path)
+        if now and now.cached_at == entry.cached_at and not busy & {entry.file.array_path, entry.parent}:
+            found.append(entry)
+    return found
+
+
+def _drop(connection: Connection, gone: Iterable[Entry]) -> list[Entry]:
+    dropped = _idle(connection, gone)
+    for entry in dropped:
+        ledger.drop_entry(connection, entry.file.array_path)
     return dropped
 
 

@@ -11,7 +11,7 @@ import click
 
 from daemon.clock import Clock
 from daemon.commands.findings import EXIT_CONFIG, Line, space_lines
-from daemon.config import Loaded, Settings, missing_to_run, state_directory, unbuilt_placements
+from daemon.config import Loaded, Settings, missing_to_run, state_directory
 from daemon.errors import PlexError, PlexUnauthorized, StateError, UnmappedPath
 from daemon.health import stranded_text
 from daemon.model import User
@@ -61,7 +61,7 @@ def _mappings(settings: Settings, env: Mapping[str, str]) -> Iterator[Line]:
 def _configuration(loaded: Loaded, env: Mapping[str, str]) -> Iterator[Line]:
     where = str(loaded.path) if loaded.path else "no file: environment and defaults"
     yield Line("configuration", "ok", where)
-    for fault in (*missing_to_run(loaded.settings), *unbuilt_placements(loaded.settings)):
+    for fault in missing_to_run(loaded.settings):
         yield Line("configuration", "fault", fault, EXIT_CONFIG)
     for key, variable in loaded.variables.items():
         yield Line("configuration", "note", f"{key} comes from the environment: {variable}")

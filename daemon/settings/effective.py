@@ -27,9 +27,6 @@ NOT_YET = (
 )
 """Tables and keys that are accepted and checked, and have no effect in this release."""
 
-PLACEMENTS = ("union+keep",)
-"""What `MappingSettings.placement` can be in this release."""
-
 _RESTART = (
     "plex.url",
     "plex.token",
@@ -63,16 +60,6 @@ def waits(key: Key) -> bool:
 
 def _is_personal(key: Key) -> bool:
     return key[0] == "users" and len(key) > 2  # noqa: PLR2004 - users, Alice, on_deck
-
-
-def unbuilt_placements(settings: Settings) -> list[str]:
-    """Return one line for each enabled mapping whose placement does not exist in this release."""
-    return [
-        f'mapping "{mapping.name}": serve = "{mapping.serve}" with original = "{mapping.original}" '
-        'does not exist in this release; allowed: serve = "union" with original = "keep"'
-        for mapping in settings.mapping
-        if mapping.enabled and mapping.placement not in PLACEMENTS
-    ]
 
 
 def restart_needed(old: Settings, new: Settings) -> list[str]:

@@ -6,13 +6,13 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from daemon.model import Entry
-from daemon.state.rows import ENTRY, entry, entry_values, from_db, select, to_db
+from daemon.state.rows import ENTRY, ENTRY_MARKS, entry, entry_values, from_db, select, to_db
 
 
 def put_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
     """Record placed files."""
     connection.executemany(
-        f"INSERT OR REPLACE INTO entries ({ENTRY}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)",
+        f"INSERT OR REPLACE INTO entries ({ENTRY}) VALUES ({ENTRY_MARKS})",
         [entry_values(new) for new in entries],
     )
 

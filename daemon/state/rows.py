@@ -44,8 +44,9 @@ def demand(row: tuple[Any, ...]) -> Demand:
 
 ENTRY = (
     "plex_path, array_path, cache_path, mapping, size, mtime_ns, cached_at, last_played_at, checksum, parent, "
-    "placement, waived"
+    "placement, waived, copy_mtime_ns, link"
 )
+ENTRY_MARKS = ",".join("?" * len(ENTRY.split(",")))
 
 
 def entry_values(new: Entry) -> tuple[object, ...]:
@@ -63,6 +64,8 @@ def entry_values(new: Entry) -> tuple[object, ...]:
         to_db(new.parent),
         new.placement,
         new.waived,
+        new.copy_mtime_ns,
+        to_db(new.link),
     )
 
 
@@ -71,7 +74,9 @@ def entry(row: tuple[Any, ...]) -> Entry:
     # Ten thousand entries share a few names of mappings and of placements.
     mapping, placement = intern(row[3]), intern(row[10])
     file = File(from_db(row[0]), from_db(row[1]), from_db(row[2]), mapping, row[4])
-    return Entry(file, row[5], row[6], row[7], row[8], from_db(row[9]), placement, bool(row[11]))
+    return Entry(
+        file, row[5], row[6], row[7], row[8], from_db(row[9]), placement, bool(row[11]), row[12], from_db(row[13])
+    )
 
 
 PLAY = (

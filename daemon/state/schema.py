@@ -86,6 +86,16 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX tasks_claim ON tasks (kind, priority DESC, id) WHERE state = 'queued';
     CREATE INDEX tasks_by_state ON tasks (state, finished_at);
     """,
+    """
+    ALTER TABLE entries ADD COLUMN copy_mtime_ns INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE entries ADD COLUMN link NOT NULL DEFAULT '';
+
+    -- Files whose names are about to be changed: on the way to which goal, and by which step.
+    ALTER TABLE journal ADD COLUMN copy_mtime_ns INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE journal ADD COLUMN link NOT NULL DEFAULT '';
+    ALTER TABLE journal ADD COLUMN goal TEXT NOT NULL DEFAULT 'cached';
+    ALTER TABLE journal ADD COLUMN step TEXT NOT NULL DEFAULT 'publish';
+    """,
 )
 
 

@@ -1,4 +1,4 @@
-"""One file on its way to the cache, original kept: temporary name, proof, final name."""
+"""One file on its way to the cache: temporary name, proof, final name."""
 
 from __future__ import annotations
 
@@ -8,28 +8,32 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
 
 from daemon.config import MappingSettings
-from daemon.errors import NoSpace, Skipped, SourceChanged, TierUnavailable, VerifyFailed
+from daemon.errors import NoSpace, Skipped, SourceChanged, TierUnavailable
 from daemon.model import Entry, File
-from daemon.storage import anchors, attributes, linux, manifest, tree
-from daemon.storage.departure import Departure
+from daemon.storage import anchors, manifest, tree
+from daemon.storage.draft import Draft
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
-from daemon.storage.mover import OpenFiles
-from daemon.storage.paths import OWN_PREFIX, parts_below
+from daemon.storage.paths import OWN_PREFIX, link_text, parts_below
+from daemon.storage.site import demand_union, identity_at
 from daemon.storage.space import room
+from daemon.storage.states import BACKUP_SUFFIX
+from daemon.storage.steps import Hands
 
 _TRIES = 3
 """How often the target folder is made again when an eviction removes it, empty, at the same moment."""
+_LONGEST_NAME = 255
+"""Bytes in a name, on every file system in use."""
 
 
 class Arrival:
     """Brings one file in: `begin`, the bytes, `seal`, `publish`. Each of these blocks.
 
-    `abandon` takes back whatever was done. It may be called while a thread that nobody waits for any more is
-    still at work in here: the lock makes it wait for that thread, and the next step of that thread refuses.
+    After `publish` the copy stands at its name beside an original that is untouched. `abandon` takes back whatever
+    was done. It may be called while a thread that nobody waits for any more is still at work in here: the lock makes
+    it wait for that thread, and the next step of that thread refuses.
     """
 
     def __init__(
@@ -49,12 +53,23 @@ class Arrival:
         self._keep_free = keep_free
         self._lock = threading.Lock()
         self._abandoned = False
-        self._folder: int | None = None
-        self._temporary = ""
-        self._noted: Entry | None = None
-        self._published: Entry | None = None
-        self.files = OpenFiles()
-        self.identity = Identity(0, 0, 0, 0, 0)
+        self._draft: Draft | None = None
+        self._placement = mapping.placement
+        self._copy_mtime_ns = 0
+        self._hands: Hands | None = None
+        self.kept_because = ""
+        """Why the original stays, though it is the mapping's way to put originals aside; else empty."""
+
+    @property
+    def draft(self) -> Draft:
+        """Return the copy that is being made; only after `begin`."""
+        assert self._draft is not None, "begin comes first"
+        return self._draft
+
+    @property
+    def identity(self) -> Identity:
+        """Return the original as it was when it was opened; only after `begin`."""
+        return self.draft.identity
 
     def begin(self, used: bool) -> None:
         """Look at everything that can be known before the first byte, and open both files.
@@ -69,59 +84,65 @@ class Arrival:
             with translated(self.file.array_path):
                 source = tree.open_file(self._mapping.array, self._parts)
             try:
-                self.identity = self._examine(os.fstat(source))
-                self._demand_union()
+                found = os.fstat(source)
+                self._examine(found)
+                self._demand_union(found.st_size, found.st_mtime_ns)
                 with translated(self._mapping.cache, gone=TierUnavailable):
-                    self._demand_room(self.identity.size)
-                    target = self._open_temporary()
+                    self._demand_room(found.st_size)
+                    name, folder = self._temporary()
             except BaseException:
                 os.close(source)
                 raise
-            self.files = OpenFiles(source, target)
+            with translated(self._mapping.cache, gone=TierUnavailable):
+                self._draft = Draft(self.file.array_path, source, folder, name)
 
     def seal(self) -> list[str]:
         """Give the copy its original's attributes and make it durable; return those that cannot be kept."""
-        with self._step(), self.files.borrowed() as (source, target), translated(self.file.cache_path):
-            lost = attributes.keep(source, target)
-            os.utime(target, ns=(os.fstat(source).st_atime_ns, self.identity.mtime_ns))
-            os.fsync(target)
-            found = os.fstat(target)
-        if found.st_size != self.identity.size:
-            raise VerifyFailed(f"{self.file.cache_path}: {found.st_size} bytes instead of {self.identity.size}")
-        if found.st_mtime_ns != self.identity.mtime_ns:
-            raise Skipped(f"{self._mapping.cache} cannot hold the exact time of {self.file.array_path}")
+        with self._step(), translated(self.file.cache_path):
+            lost, got = self.draft.seal(self.identity.mtime_ns)
+        self._copy_mtime_ns = 0 if got == self.identity.mtime_ns else got
         return lost
 
     def entry(self, at: float, *, checksum: str, parent: str) -> Entry:
         """Return what the ledger will say about it."""
-        file = replace(self.file, size=self.identity.size)
-        return Entry(file, self.identity.mtime_ns, at, checksum=checksum, parent=parent)
+        return Entry(
+            replace(self.file, size=self.identity.size),
+            self.identity.mtime_ns,
+            at,
+            checksum=checksum,
+            parent=parent,
+            placement=self._placement,
+            copy_mtime_ns=self._copy_mtime_ns,
+            link=link_text(self._mapping, self.file),
+        )
 
-    def publish(self, entry: Entry) -> None:
-        """Give the copy its final name, if the original still is what was copied."""
+    def publish(self, entry: Entry, hands: Hands) -> None:
+        """Give the copy its final name, if the original still is what was copied.
+
+        From then on `hands` take it back, if it is abandoned.
+        """
         with self._step():
             self._touched("stat")
             with translated(self.file.array_path):
-                if Identity.of(Path(self.file.array_path).stat()) != self.identity:
-                    raise SourceChanged(f"{self.file.array_path} changed while it was copied")
-            self._note(entry)
-            self._give_name(entry)
-            self._demand_union()
-            self._let_go()
+                self.draft.demand_unchanged(lambda: os.stat(self.file.array_path))  # noqa: PTH116 - surrogates
+            with translated(self._mapping.cache, gone=TierUnavailable):
+                manifest.record(self._mapping.cache, entry)
+            self._give_name(hands)
+            self._demand_union(self.identity.size, self.identity.mtime_ns, self._copy_mtime_ns)
+            self.draft.discard()
 
     def abandon(self) -> None:
         """Take everything back. A copy that has its final name goes only by the rules of an eviction."""
         self._abandoned = True
-        self.files.close()
+        if self._hands:
+            self._hands.let_go()
+        if self._draft:
+            self._draft.files.close()
         with self._lock:
-            if self._folder is not None:
-                with suppress(FileNotFoundError):
-                    os.unlink(self._temporary, dir_fd=self._folder)
-            self._let_go()
-            if self._published:
-                Departure(self._published, self._mapping, self._touched).drop()
-            elif self._noted:
-                manifest.forget(self._mapping.cache, self._noted)
+            if self._draft:
+                self._draft.discard()
+            if self._hands:
+                self._hands.take_back()
 
     @contextmanager
     def _step(self) -> Iterator[None]:
@@ -129,12 +150,6 @@ class Arrival:
             if self._abandoned:
                 raise SourceChanged(f"{self.file.array_path}: the copy was given up")
             yield
-
-    def _let_go(self) -> None:
-        self.files.close()
-        if self._folder is not None:
-            os.close(self._folder)
-            self._folder = None
 
     def _demand_cache(self, used: bool) -> None:
         mapping = self._mapping
@@ -151,13 +166,33 @@ class Arrival:
     def _foreign(self) -> Skipped:
         return Skipped(f"{self.file.cache_path} is there already, not placed by ondeckd, and is left alone")
 
-    def _examine(self, found: os.stat_result) -> Identity:
+    def _examine(self, found: os.stat_result) -> None:
         path = self.file.array_path
         if not stat.S_ISREG(found.st_mode):
             raise Skipped(f"{path} is not a regular file")
         if found.st_nlink > 1 and not self._copy_hard_links:
             raise Skipped(f'{path} has {found.st_nlink} hard links and transfer.hardlinks is "skip"')
-        return Identity.of(found)
+        if self._mapping.original == "keep":
+            return
+        self.kept_because = self._bound(found)
+        if self.kept_because and self._mapping.serve == "symlink":
+            raise Skipped(f"{path} cannot be replaced by a link: {self.kept_because}")
+        if self.kept_because:
+            self._placement = "union+keep"
+
+    def _bound(self, found: os.stat_result) -> str:
+        """Return why the original has to stay where it is; empty if it may be put aside."""
+        if found.st_nlink > 1:
+            return f"it has {found.st_nlink} hard links"
+        name = self._parts[-1]
+        if len(os.fsencode(name + BACKUP_SUFFIX)) > _LONGEST_NAME:
+            return f"with {BACKUP_SUFFIX} its name would be too long"
+        with tree.folder(self._mapping.array, self._parts[:-1]) as folder:
+            if identity_at(name, folder) != Identity.of(found):
+                return "it is a link"
+            if identity_at(name + BACKUP_SUFFIX, folder):
+                return f"{name}{BACKUP_SUFFIX} is there already"
+        return ""
 
     def _demand_room(self, size: int) -> None:
         _, total, free = room(self._mapping.cache)
@@ -165,31 +200,19 @@ class Arrival:
         if lacking > 0:
             raise NoSpace(f"{self.file.array_path} needs {lacking} bytes more than {self._mapping.cache} has")
 
-    def _demand_union(self) -> None:
-        """Raise TierUnavailable unless the union shows the file as it should be."""
-        if not self._mapping.union:
-            return
-        path = Path(self._mapping.union, *self._parts)
-        self._touched("stat")
-        with translated(str(path), gone=TierUnavailable):
-            found = path.stat()
-        if (found.st_size, found.st_mtime_ns) != (self.identity.size, self.identity.mtime_ns):
-            raise TierUnavailable(f"{path} is another file than {self.file.array_path}: the union is not right")
+    def _demand_union(self, size: int, *times: int) -> None:
+        if self._mapping.union:
+            self._touched("stat")
+            demand_union(self._mapping, self._parts, size, times)
 
-    def _open_temporary(self) -> int:
+    def _temporary(self) -> tuple[str, int]:
+        """Return the temporary name, and the open folder for it."""
         cache, name = self._mapping.cache, tree.temporary_name("part")
         with tree.nearest_folder(cache, self._parts[:-1]) as near, tree.own_folder(cache) as own:
             same = os.fstat(near).st_dev == os.fstat(own).st_dev
-            self._temporary = name if same else OWN_PREFIX + name
-            self._folder = os.dup(own if same else near)
-        return tree.new_temporary(self._temporary, self._folder)
+            return (name, os.dup(own)) if same else (OWN_PREFIX + name, os.dup(near))
 
-    def _note(self, entry: Entry) -> None:
-        self._noted = entry
-        with translated(self._mapping.cache, gone=TierUnavailable):
-            manifest.record(self._mapping.cache, entry)
-
-    def _give_name(self, entry: Entry) -> None:
+    def _give_name(self, hands: Hands) -> None:
         mapping, name = self._mapping, self._parts[-1]
         for _ in range(_TRIES):
             with (
@@ -197,18 +220,12 @@ class Arrival:
                 tree.made_folder(mapping.cache, self._parts[:-1], mapping.array) as folder,
             ):
                 try:
-                    self._rename(name, folder)
+                    self.draft.give_name(name, folder)
                 except FileNotFoundError:
                     continue
                 except FileExistsError:
                     raise self._foreign() from None
-                self._published = entry
+                self._hands = hands
                 os.fsync(folder)
                 return
         raise TierUnavailable(f"{self.file.cache_path}: its folder disappears again and again")
-
-    def _rename(self, name: str, folder: int) -> None:
-        assert self._folder is not None
-        if not linux.rename_new(self._temporary, name, old_folder=self._folder, new_folder=folder):
-            os.link(self._temporary, name, src_dir_fd=self._folder, dst_dir_fd=folder, follow_symlinks=False)
-            os.unlink(self._temporary, dir_fd=self._folder)

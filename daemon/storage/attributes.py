@@ -5,11 +5,13 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 _ACL = "system.posix_acl_"
-_NOT_POSSIBLE = frozenset(
-    {errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.EINVAL, errno.ENOSPC, errno.E2BIG, errno.ENODATA}
-)
+_REFUSED = frozenset({errno.ENOTSUP, errno.ENOSYS, errno.EPERM, errno.EACCES, errno.EINVAL, errno.EOVERFLOW})
+IMPOSSIBLE = _REFUSED | {errno.ENOSPC, errno.E2BIG, errno.ERANGE, errno.ENODATA}
+"""Errors by which a file system says that it cannot keep an extended attribute, rather than that it fails."""
 
 
 def keep(source: int, target: int) -> list[str]:
@@ -17,32 +19,39 @@ def keep(source: int, target: int) -> list[str]:
 
     Return what this file system or user cannot keep: ``owner``, ``mode``, or names of attributes.
     """
-    found = os.fstat(source)
-    lost = [] if _chown(target, found) else ["owner"]
-    lost += _keep_xattrs(source, target)
+    wanted = os.fstat(source)
+    with _as_far_as_possible():
+        if _owner(os.fstat(target)) != _owner(wanted):
+            os.fchown(target, wanted.st_uid, wanted.st_gid)
+    lost = _keep_xattrs(source, target)
     # After the owner, because chown clears set-id bits, and after the ACLs, because the mode is their mask.
-    if stat.S_IMODE(os.fstat(target).st_mode) != stat.S_IMODE(found.st_mode) and not _chmod(target, found):
+    with _as_far_as_possible():
+        if _mode(os.fstat(target)) != _mode(wanted):
+            os.fchmod(target, _mode(wanted))
+    # Some file systems agree to everything and do nothing.
+    has = os.fstat(target)
+    if _owner(has) != _owner(wanted):
+        lost.append("owner")
+    if _mode(has) != _mode(wanted):
         lost.append("mode")
     return lost
 
 
-def _chown(target: int, wanted: os.stat_result) -> bool:
-    has = os.fstat(target)
-    if (has.st_uid, has.st_gid) == (wanted.st_uid, wanted.st_gid):
-        return True
-    try:
-        os.fchown(target, wanted.st_uid, wanted.st_gid)
-    except PermissionError:
-        return False
-    return True
+def _owner(found: os.stat_result) -> tuple[int, int]:
+    return found.st_uid, found.st_gid
 
 
-def _chmod(target: int, wanted: os.stat_result) -> bool:
+def _mode(found: os.stat_result) -> int:
+    return stat.S_IMODE(found.st_mode)
+
+
+@contextmanager
+def _as_far_as_possible() -> Iterator[None]:
     try:
-        os.fchmod(target, stat.S_IMODE(wanted.st_mode))
-    except PermissionError:
-        return False
-    return True
+        yield
+    except OSError as error:
+        if error.errno not in _REFUSED:
+            raise
 
 
 def _keep_xattrs(source: int, target: int) -> list[str]:
@@ -52,7 +61,7 @@ def _keep_xattrs(source: int, target: int) -> list[str]:
         try:
             os.setxattr(target, name, os.getxattr(source, name))
         except OSError as error:
-            if error.errno not in _NOT_POSSIBLE:
+            if error.errno not in IMPOSSIBLE:
                 raise
             lost.append(name)
     # A default ACL of the parent folder gives a new file entries that its original does not have.

@@ -2,55 +2,25 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar, TypeVarTuple
 
 import structlog
 
-from daemon.config import TransferSettings
-from daemon.errors import StorageError, VerifyFailed
-from daemon.model import Entry, File
+from daemon.errors import SourceChanged, StorageError
+from daemon.model import Entry, File, Goal, Intent
 from daemon.storage import sidecars
 from daemon.storage.arrival import Arrival
-from daemon.storage.departure import Departure
 from daemon.storage.faults import translated
-from daemon.storage.identity import is_recorded
-from daemon.storage.mover import Copy, Pace, Reading, in_slices
-from daemon.storage.paths import Mappings, parts_below
-from daemon.storage.threads import Threads
+from daemon.storage.means import Means, Note
+from daemon.storage.mover import Copy, in_slices
+from daemon.storage.paths import parts_below
+from daemon.storage.walk import Walk
 
 log = structlog.get_logger()
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
-
-
-@dataclass(frozen=True, slots=True)
-class Means:
-    """What every copy needs. See `Placement` for what each means."""
-
-    mappings: Mappings
-    transfer: TransferSettings
-    threads: Threads
-    pace: Pace
-    keep_free: Callable[[int], int]
-    now: Callable[[], float]
-    touch: Callable[[str, str], None]
-    lossy: set[str] = field(default_factory=set)
-    """Mappings of which it was said that they cannot keep all attributes."""
-
-    async def copy_of(self, entry: Entry) -> os.stat_result | None:
-        """Return what is on the cache under a copy's name, None if nothing is. Never touches the array."""
-        mapping = self.mappings.by_name(entry.file.mapping)
-        departure = Departure(entry, mapping, lambda _: None)
-        return await self.threads.run(mapping.name, departure.copy)
-
-    async def stands(self, entry: Entry) -> bool:
-        """Say whether a copy is on the cache as recorded. Never touches the array."""
-        found = await self.copy_of(entry)
-        return found is not None and is_recorded(found, entry)
 
 
 class Family:
@@ -65,7 +35,7 @@ class Family:
         used: bool,
         progress: Callable[[int, int], None],
         busy: Callable[[], bool],
-        publishing: Callable[[Entry], Awaitable[None]] | None,
+        note: Note,
     ) -> None:
         self._means = means
         self._video = video
@@ -74,7 +44,7 @@ class Family:
         self._used = used
         self._progress = progress
         self._busy = busy
-        self._publishing = publishing
+        self._note = note
         self._arrivals: list[Arrival] = []
         self._done = 0
         self._total = 0
@@ -105,7 +75,7 @@ class Family:
         recorded = self._known.get(sidecar.array_path)
         begun = len(self._arrivals)
         try:
-            if recorded and await self._means.stands(recorded):
+            if recorded and await self._means.copy_of(recorded):
                 return [recorded]
             arrival = await self._begin(sidecar)
             return [await self._copy(arrival, parent=self._video.array_path)]
@@ -143,16 +113,16 @@ class Family:
         return arrival
 
     async def _copy(self, arrival: Arrival, *, parent: str) -> Entry:
-        means, file = self._means, arrival.file
+        means, file, name = self._means, arrival.file, self._mapping.name
         checked = means.transfer.verify == "checksum"
         before = self._done
         self._touched("read")
         with translated(f"copying {file.array_path} to {self._mapping.cache}"):
             checksum = await in_slices(
                 means.threads,
-                self._mapping.name,
+                name,
                 Copy(
-                    arrival.files,
+                    arrival.draft.files,
                     file.array_path,
                     arrival.identity,
                     keep_free=means.keep_free,
@@ -162,31 +132,28 @@ class Family:
                 busy=lambda: means.transfer.yield_to_playback and self._busy(),
                 progress=lambda done: self._progress(before + done, self._total),
             )
-        self._done = before + arrival.identity.size
-        self._say_lost(await self._run(arrival.seal))
+        size = arrival.identity.size
+        self._done = before + size
+        means.say_lost(self._mapping, self._mapping.cache, await self._run(arrival.seal))
         if checked:
-            await self._prove(arrival, checksum)
-        entry = arrival.entry(means.now(), checksum=checksum, parent=parent)
-        if self._publishing:
-            await self._publishing(entry)
-        await self._run(arrival.publish, entry)
-        return entry
+            await means.prove(name, arrival.draft.files, size, checksum, file.cache_path)
+        return await self._place(arrival, arrival.entry(means.now(), checksum=checksum, parent=parent))
 
-    async def _prove(self, arrival: Arrival, checksum: str) -> None:
-        reading = Reading(arrival.files, arrival.identity.size, index=1)
-        with translated(arrival.file.cache_path):
-            found = await in_slices(self._means.threads, self._mapping.name, reading, pace=self._means.pace)
-        if found != checksum:
-            raise VerifyFailed(f"{arrival.file.cache_path}: the disk gave back other bytes than were written")
+    async def _place(self, arrival: Arrival, entry: Entry) -> Entry:
+        walk = Walk(self._means, entry, self._note, reason="cache_in")
+        await self._note(Intent(entry, Goal.CACHED, "publish"))
+        await self._run(arrival.publish, entry, walk.hands)
+        if entry.placement == "union+keep":
+            if arrival.kept_because:
+                log.info("original_kept", path=entry.file.array_path, why=arrival.kept_because)
+            return entry
+        settled = await walk.to(Goal.CACHED)
+        if settled.why or not settled.cached:
+            raise SourceChanged(f"{entry.file.array_path}: {settled.why or 'the copy has disappeared'}")
+        return settled.entry
 
     async def _run(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
         return await self._means.threads.run(self._mapping.name, call, *args)
-
-    def _say_lost(self, lost: list[str]) -> None:
-        name = self._mapping.name
-        if lost and name not in self._means.lossy:
-            self._means.lossy.add(name)
-            log.warning("attributes_lost", mapping=name, path=self._mapping.cache, why=", ".join(sorted(lost)))
 
     def _touched(self, operation: str) -> None:
         self._means.touch(operation, "cache_in")

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import os
-import stat
 from dataclasses import dataclass
-
-from daemon.model import Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +20,3 @@ class Identity:
     def of(cls, found: os.stat_result) -> Identity:
         """Return the identity in the answer of a stat."""
         return cls(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def is_recorded(found: os.stat_result, entry: Entry) -> bool:
-    """Say whether a file is what the ledger recorded: a regular file of that size and time."""
-    return stat.S_ISREG(found.st_mode) and (found.st_size, found.st_mtime_ns) == (
-        entry.file.size,
-        entry.mtime_ns,
-    )

@@ -9,6 +9,7 @@ import os
 _libc = ctypes.CDLL(None, use_errno=True)
 
 _RENAME_NOREPLACE = 1
+_RENAME_EXCHANGE = 2
 _WRITE = 2
 _WAIT_BEFORE_WRITE_WAIT_AFTER = 7
 _UNSUPPORTED = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.ESPIPE})
@@ -20,10 +21,23 @@ def rename_new(old: str, new: str, *, old_folder: int, new_folder: int) -> bool:
     Return False, with nothing done, where the file system has no such call; FileExistsError if `new` is
     there.
     """
+    return _rename(old, new, old_folder, new_folder, _RENAME_NOREPLACE)
+
+
+def exchange(one: str, other: str, folder: int) -> bool:
+    """Exchange what stands at two names of an open folder, in one instant.
+
+    Return False, with nothing done, where the file system has no such call (FUSE, NFS, CIFS); FileNotFoundError if
+    either is not there.
+    """
+    return _rename(one, other, folder, folder, _RENAME_EXCHANGE)
+
+
+def _rename(old: str, new: str, old_folder: int, new_folder: int, flags: int) -> bool:
     if not hasattr(_libc, "renameat2"):
         return False
     source, target = os.fsencode(old), os.fsencode(new)
-    if _libc.renameat2(old_folder, source, new_folder, target, ctypes.c_uint(_RENAME_NOREPLACE)) == 0:
+    if _libc.renameat2(old_folder, source, new_folder, target, ctypes.c_uint(flags)) == 0:
         return True
     code = ctypes.get_errno()
     if code in _UNSUPPORTED:

@@ -16,8 +16,8 @@ from daemon.config import MappingSettings
 from daemon.errors import UnmappedPath
 from daemon.model import Entry
 from daemon.storage import tree
-from daemon.storage.identity import is_recorded
 from daemon.storage.paths import OWN_FOLDER, file_below
+from daemon.storage.states import At, copy_at
 
 NAME = "manifest"
 
@@ -41,12 +41,21 @@ def forget(root: str, entry: Entry) -> None:
 def standing(mapping: MappingSettings) -> list[Entry]:
     """Return what the manifest of this mapping's cache names and what stands there exactly as recorded."""
     found = []
-    for text in read(mapping.cache).values():
-        with suppress(UnmappedPath, KeyError, TypeError, ValueError, OSError):
-            line = json.loads(text)
-            entry = _entry(mapping, line)
-            if line["mapping"] == mapping.name and is_recorded(os.lstat(entry.file.cache_path), entry):
+    for entry in entries(mapping):
+        with suppress(OSError):
+            if copy_at(os.lstat(entry.file.cache_path), entry) is At.RECORDED:
                 found.append(entry)
+    return found
+
+
+def entries(mapping: MappingSettings) -> list[Entry]:
+    """Return all that the manifest of this mapping's cache names, whether it is still there or not."""
+    found = []
+    for text in read(mapping.cache).values():
+        with suppress(UnmappedPath, KeyError, TypeError, ValueError):
+            line = json.loads(text)
+            if line["mapping"] == mapping.name:
+                found.append(_entry(mapping, line))
     return found
 
 
@@ -119,6 +128,8 @@ def _line(root: str, entry: Entry) -> _Line:
         "checksum": entry.checksum,
         "parent": entry.parent.removeprefix(array),
         "placement": entry.placement,
+        "copy_mtime_ns": entry.copy_mtime_ns,
+        "link": entry.link,
     }
 
 
@@ -131,4 +142,6 @@ def _entry(mapping: MappingSettings, line: _Line) -> Entry:
         checksum=str(line["checksum"]),
         parent=parent,
         placement=str(line["placement"]),
+        copy_mtime_ns=int(line.get("copy_mtime_ns", 0)),
+        link=str(line.get("link", "")),
     )

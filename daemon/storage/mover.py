@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 import os
 import threading
 import time
@@ -12,7 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from daemon.errors import NoSpace, SourceChanged, SourceMissing
-from daemon.storage import linux
+from daemon.storage import linux, ways
+from daemon.storage.holes import Holes
 from daemon.storage.identity import Identity
 from daemon.storage.threads import Threads
 
@@ -21,8 +21,6 @@ SLICE = 0.1
 _SMALLEST = 1 << 20
 _LARGEST = 8 << 20
 """Bytes in a window, after which what is written is dropped from memory. Larger windows were slower."""
-_NOT_HERE = frozenset({errno.EXDEV, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM})
-_HASH = "blake2b"
 
 
 class OpenFiles:
@@ -95,19 +93,19 @@ async def in_slices(
 ) -> str:
     """Do all of `work`; `progress` hears the bytes done after each. Return the checksum, if there is one."""
     while not work.complete:
-        before, began = work.done, time.monotonic()
+        before, began = work.moved, time.monotonic()
         await threads.slice(mapping, work.step, pace.most)
         progress(work.done)
-        await pace.rest(work.done - before, time.monotonic() - began, busy=busy())
+        await pace.rest(work.moved - before, time.monotonic() - began, busy=busy())
     return work.checksum
 
 
 class Copy:
-    """One file's bytes. `step` blocks and is called by one thread at a time.
+    """One file's bytes, its holes left out. `step` blocks and is called by one thread at a time.
 
     The source (named `path` in errors) must stay what `identity` says, and the target's file system must keep
-    `keep_free(total)` bytes free; both are looked at before every slice. `checked` makes a checksum in the
-    pass.
+    `keep_free(total)` bytes free; both are looked at before every slice. The target must be empty. `checked`
+    makes a checksum in the pass.
     """
 
     def __init__(
@@ -123,11 +121,19 @@ class Copy:
         self._path = path
         self._identity = identity
         self._keep_free = keep_free
+        self._holes = Holes(identity.size)
         self._window = _SMALLEST
+        self._leap = _LARGEST
+        self._kept = 0
         self._written: tuple[int, int] | None = None
-        self._memory = _Memory(with_checksum=checked)
-        self._ways = [self._memory.move] if checked else [_copy_file_range, _sendfile, self._memory.move]
+        self._memory = ways.Memory(with_checksum=checked)
+        in_memory = self._memory.move
+        self._ways = [in_memory] if checked else [ways.copy_file_range, ways.sendfile, in_memory]
+        self._skip = self._memory.skip if checked else ways.extend
         self.done = 0
+        """Bytes of the file that the target has, holes among them."""
+        self.moved = 0
+        """Bytes that had to be moved for that."""
 
     @property
     def complete(self) -> bool:
@@ -140,22 +146,28 @@ class Copy:
         return self._memory.checksum
 
     def step(self, most: int | None = None) -> None:
-        """Copy for about `SLICE` seconds, at most `most` bytes."""
+        """Copy for about `SLICE` seconds, moving at most `most` bytes."""
         end = time.monotonic() + SLICE
-        stop = min(self._identity.size, self.done + (most or self._identity.size))
+        stop = self.moved + (most or self._identity.size)
         with self._files.borrowed() as (source, target):
             self._demand_unchanged(source)
             self._demand_room(target)
-            while self.done < stop and time.monotonic() < end and not self._files.closed:
-                began = time.monotonic()
-                count = min(self._window, stop - self.done)
-                self._move(source, target, count)
-                self._drop_behind(source, target, count)
-                self._adapt(time.monotonic() - began)
+            while not self.complete and self.moved < stop and time.monotonic() < end and not self._files.closed:
+                begin_data, end_data = self._holes.next_data(source, self.done)
+                if self.done < begin_data:
+                    self._pass_hole(source, target, begin_data - self.done)
+                else:
+                    self._pass_data(source, target, min(stop - self.moved, end_data - self.done))
+                # A file with more holes than bytes would be waited for at each of them.
+                if self.complete or self.done - self._kept >= self._window:
+                    self._drop_behind(source, target)
+            if self.complete:
+                # A file that was cut off may look as if it ended in a hole.
+                self._demand_unchanged(source)
 
     def _demand_unchanged(self, source: int) -> None:
         found = os.fstat(source)
-        if found.st_nlink == 0 and not os.path.lexists(self._path):
+        if found.st_nlink == 0 and _is_missing(self._path):
             raise SourceMissing(f"{self._path} was deleted while it was copied")
         if found.st_nlink == 0 or Identity.of(found) != self._identity:
             raise SourceChanged(f"{self._path} changed while it was copied")
@@ -164,7 +176,20 @@ class Copy:
         found = os.fstatvfs(target)
         free, total = found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
         if free < self._keep_free(total):
-            raise NoSpace(f"{self._path}: only {free} bytes are left on the cache")
+            raise NoSpace(f"{self._path}: only {free} bytes are left where it is copied to")
+
+    def _pass_hole(self, source: int, target: int, length: int) -> None:
+        began = time.monotonic()
+        skipped = self._skip(source, target, self.done, min(self._leap, length))
+        if skipped == 0:
+            raise self._ended_early()
+        self.done += skipped
+        self._leap = _adapted(self._leap, time.monotonic() - began)
+
+    def _pass_data(self, source: int, target: int, length: int) -> None:
+        began = time.monotonic()
+        self._move(source, target, min(self._window, length))
+        self._window = min(_LARGEST, _adapted(self._window, time.monotonic() - began))
 
     def _move(self, source: int, target: int, count: int) -> None:
         end = self.done + count
@@ -172,30 +197,45 @@ class Copy:
             try:
                 moved = self._ways[0](source, target, self.done, end - self.done)
             except OSError as error:
-                if error.errno not in _NOT_HERE or len(self._ways) == 1:
+                if error.errno not in ways.NOT_HERE or len(self._ways) == 1:
                     raise
                 moved = 0
             self.done += moved
+            self.moved += moved
             # Some file systems answer 0 to copy_file_range though there is more; reading tells the truth.
             if moved == 0 and len(self._ways) == 1:
-                raise SourceChanged(f"{self._path} ended early while it was copied")
+                raise self._ended_early()
             if moved == 0:
                 del self._ways[0]
 
-    def _drop_behind(self, source: int, target: int, count: int) -> None:
-        offset = self.done - count
+    def _ended_early(self) -> SourceChanged:
+        return SourceChanged(f"{self._path} ended early while it was copied")
+
+    def _drop_behind(self, source: int, target: int) -> None:
+        offset, count = self._kept, self.done - self._kept
         os.posix_fadvise(source, offset, count, os.POSIX_FADV_DONTNEED)
         linux.start_writing(target, offset, count)
         if self._written:
             linux.wait_written(target, *self._written)
             os.posix_fadvise(target, *self._written, os.POSIX_FADV_DONTNEED)
         self._written = (offset, count)
+        self._kept = self.done
 
-    def _adapt(self, took: float) -> None:
-        if took > SLICE:
-            self._window = max(_SMALLEST, self._window // 2)
-        elif took < SLICE / 2:
-            self._window = min(_LARGEST, self._window * 2)
+
+def _adapted(window: int, took: float) -> int:
+    """Return how many bytes to take next time, after so many took so many seconds."""
+    if took > SLICE:
+        return max(_SMALLEST, window // 2)
+    return window * 2 if took < SLICE / 2 else window
+
+
+def _is_missing(path: str) -> bool:
+    try:
+        os.lstat(path)
+    except OSError as error:
+        # Where it cannot be told the file counts as changed, which is tried again.
+        return error.errno in (errno.ENOENT, errno.ENOTDIR)
+    return False
 
 
 class Reading:
@@ -208,8 +248,13 @@ class Reading:
         self._files = files
         self._size = size
         self._index = index
-        self._memory = _Memory(with_checksum=True)
+        self._memory = ways.Memory(with_checksum=True)
         self.done = 0
+
+    @property
+    def moved(self) -> int:
+        """Return how many bytes were read."""
+        return self.done
 
     @property
     def complete(self) -> bool:
@@ -231,44 +276,8 @@ class Reading:
                 # What is still in memory says nothing about what the disk has.
                 os.posix_fadvise(file, 0, 0, os.POSIX_FADV_DONTNEED)
             while self.done < stop and time.monotonic() < end and not self._files.closed:
-                count = self._memory.read(file, self.done, stop - self.done)
+                count = len(self._memory.read(file, self.done, stop - self.done))
                 if count == 0:
                     raise SourceChanged("the file ended early")
                 os.posix_fadvise(file, self.done, count, os.POSIX_FADV_DONTNEED)
                 self.done += count
-
-
-class _Memory:
-    """The way through a buffer of ours: works everywhere, and is the only one that a checksum can take."""
-
-    def __init__(self, *, with_checksum: bool) -> None:
-        self._buffer: memoryview | None = None
-        self._hash = hashlib.new(_HASH) if with_checksum else None
-
-    @property
-    def checksum(self) -> str:
-        return f"{_HASH}:{self._hash.hexdigest()}" if self._hash else ""
-
-    def read(self, source: int, offset: int, count: int) -> int:
-        self._buffer = self._buffer or memoryview(bytearray(_SMALLEST))
-        found = os.preadv(source, [self._buffer[: min(count, _SMALLEST)]], offset)
-        if self._hash:
-            self._hash.update(self._buffer[:found])
-        return found
-
-    def move(self, source: int, target: int, offset: int, count: int) -> int:
-        found = self.read(source, offset, count)
-        written = 0
-        while written < found:
-            assert self._buffer is not None
-            written += os.pwrite(target, self._buffer[written:found], offset + written)
-        return found
-
-
-def _copy_file_range(source: int, target: int, offset: int, count: int) -> int:
-    return os.copy_file_range(source, target, count, offset, offset)
-
-
-def _sendfile(source: int, target: int, offset: int, count: int) -> int:
-    os.lseek(target, offset, os.SEEK_SET)
-    return os.sendfile(target, source, offset, count)

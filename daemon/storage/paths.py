@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -82,6 +83,27 @@ def parts_below(path: str, root: str) -> tuple[str, ...]:
 def file_below(mapping: MappingSettings, below: str, size: int) -> File:
     """Return the file at `below`, a path relative to the mapping's roots; UnmappedPath if it leads elsewhere."""
     return _build(mapping, parts_below(_join(mapping.array, below), mapping.array), size)
+
+
+def link_text(mapping: MappingSettings, file: File) -> str:
+    """Return what a link at the original's path says to lead to the copy as Plex sees it; empty for a union."""
+    if mapping.serve != "symlink":
+        return ""
+    target, below = file.cache_path, "/".join(parts_below(file.array_path, mapping.array))
+    beside = file.array_path
+    if mapping.link_target:
+        target, beside = _join(mapping.link_target, below), file.plex_path
+    if mapping.link == "absolute":
+        return target
+    return os.path.relpath(target, os.path.dirname(beside))  # noqa: PTH120 - text only
+
+
+def temporary_beside(name: str) -> str:
+    """Return the temporary name that is used beside the file of that name.
+
+    It is always the same, so that it is found again after a crash without a look at the whole folder.
+    """
+    return f"{OWN_PREFIX}{hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()}.part"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,9 @@
-"""Placement ``union+keep``: a copy on the cache, shown by the union, beside an original that stays."""
+"""Where files are placed: brought to the cache, served from it, and brought back."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -13,20 +13,25 @@ import structlog
 
 from daemon.config import MappingSettings, TransferSettings
 from daemon.errors import StorageError, TierUnavailable, UnsafeEvict
-from daemon.model import Entry, File
+from daemon.model import Entry, File, Goal, Intent
 from daemon.storage import leftovers, manifest, tree
-from daemon.storage.departure import REMEDY, Departure, vanished
-from daemon.storage.family import Family, Means
+from daemon.storage.family import Family
 from daemon.storage.faults import translated
-from daemon.storage.identity import Identity
-from daemon.storage.mover import Pace, Reading, in_slices
+from daemon.storage.means import Means, Note
+from daemon.storage.mover import Pace
 from daemon.storage.paths import Mappings
+from daemon.storage.site import vanished
 from daemon.storage.threads import Threads
+from daemon.storage.walk import Settled, Walk
 
 log = structlog.get_logger()
 
 Progress = Callable[[int, int], None]
 Touch = Callable[[str, str], None]
+
+
+async def _no_note(_intent: Intent) -> None:
+    """Write nothing down: for those who settle everything they began before they end."""
 
 
 class Placement:
@@ -72,25 +77,28 @@ class Placement:
         known: Mapping[str, Entry] = MappingProxyType({}),
         used: bool = False,
         busy: Callable[[], bool] = lambda: False,
-        publishing: Callable[[Entry], Awaitable[None]] | None = None,
+        note: Note = _no_note,
     ) -> list[Entry]:
         """Bring a video in, then its sidecars. Return the video's entry, then theirs.
 
         All or nothing: after an error or a cancel nothing of it is left on the cache. A sidecar that cannot
         be brought in is only logged. `known` holds the entries of this video and its sidecars, by array path;
-        a copy that stands as recorded there is not made again. `used` says that the ledger has files on this
-        cache: then an empty folder where the cache should be mounted is not filled. `publishing` is awaited
-        with each entry just before its file gets its final name, so that the ledger knows of every copy even
-        if the process is killed then; `stands` tells afterwards whether it came to that.
+        a copy that stands there is not made again. `used` says that the ledger has files on this
+        cache: then an empty folder where the cache should be mounted is not filled. `note` writes a row of the
+        journal before each step that gives something a name or takes it away; `recover` makes of the last of them
+        what is to be made of it after a crash.
         """
         mapping = self._means.mappings.by_name(file.mapping)
         self._means.mappings.demand_enabled(file)
         if mapping.cache not in self._swept:
             await self._means.threads.run(mapping.name, self._sweep, mapping)
         recorded = known.get(file.array_path)
-        if recorded and await self.stands(recorded):
-            return [recorded, *(entry for entry in known.values() if entry.parent == file.array_path)]
-        family = Family(self._means, file, known=known, used=used, progress=progress, busy=busy, publishing=publishing)
+        if recorded:
+            if await self._means.copy_of(recorded) is not None:
+                return [recorded, *(entry for entry in known.values() if entry.parent == file.array_path)]
+            # Its original may still be put aside.
+            await self.evict(recorded, note=note)
+        family = Family(self._means, file, known=known, used=used, progress=progress, busy=busy, note=note)
         try:
             return await family.bring()
         except TierUnavailable:
@@ -98,23 +106,31 @@ class Placement:
             self._swept.discard(mapping.cache)
             raise
 
-    async def evict(self, entry: Entry) -> None:
-        """Delete a copy whose original is proven now; nothing is done where the copy has gone already.
+    async def evict(
+        self,
+        entry: Entry,
+        *,
+        note: Note = _no_note,
+        busy: Callable[[], bool] = lambda: False,
+        progress: Progress = lambda _done, _total: None,
+    ) -> None:
+        """Bring the original back, by name or by content, and delete the copy once that is proven.
 
-        UnsafeEvict where the original is missing or another, or the copy was changed: then it stays.
+        UnsafeEvict where it cannot be proven, or nobody can tell which of two versions is newer: then all stay.
         """
-        means, mapping = self._means, self._means.mappings.by_name(entry.file.mapping)
-        departure = Departure(entry, mapping, lambda operation: means.touch(operation, "evict"))
-        read = await self._read_original(entry, departure) if entry.checksum else None
-        await means.threads.run(mapping.name, departure.drop, read)
+        settled = await self._walk(entry, note, "evict", busy=busy, progress=progress).to(Goal.UNCACHED)
+        if settled.cached:
+            raise UnsafeEvict(f"{entry.file.cache_path} stays on the cache: {settled.why}")
+        if settled.why:
+            log.warning("version_kept", path=entry.file.array_path, why=settled.why)
+
+    async def recover(self, intent: Intent, *, note: Note = _no_note) -> Settled:
+        """Finish what a row of the journal says was interrupted. Never copies, and needs no Plex."""
+        return await self._walk(intent.entry, note, "recovery").recover(intent.goal)
 
     async def stands(self, entry: Entry) -> bool:
         """Say whether a copy is on the cache as recorded. Never touches the array."""
-        return await self._means.stands(entry)
-
-    async def is_gone(self, entry: Entry) -> bool:
-        """Say whether nothing is on the cache under a copy's name any more. Never touches the array."""
-        return await self._means.copy_of(entry) is None
+        return bool(await self._means.copy_of(entry))
 
     async def gone(self, entries: Iterable[Entry]) -> list[Entry]:
         """Return those of which nothing is on the cache any more. Never touches the array.
@@ -179,22 +195,16 @@ class Placement:
         counts = {mapping.name: means.threads.stalled(mapping.name) for mapping in means.mappings.all}
         return {name: count for name, count in counts.items() if count}
 
-    async def _read_original(self, entry: Entry, departure: Departure) -> Identity | None:
-        """Prove the original's checksum; return what was read, None if there is no copy to be deleted."""
-        means, mapping, path = self._means, entry.file.mapping, entry.file.array_path
-        if await means.threads.run(mapping, departure.copy) is None:
-            return None
-        files, identity = await means.threads.run(mapping, departure.open_original)
-        means.touch("read", "evict")
-        try:
-            with translated(path):
-                reading = Reading(files, identity.size, index=0)
-                checksum = await in_slices(means.threads, mapping, reading, pace=means.pace)
-        finally:
-            files.close()
-        if checksum != entry.checksum:
-            raise UnsafeEvict(f"{entry.file.cache_path} stays on the cache: {path} has other content; {REMEDY}")
-        return identity
+    def _walk(
+        self,
+        entry: Entry,
+        note: Note,
+        reason: str,
+        *,
+        busy: Callable[[], bool] = lambda: False,
+        progress: Progress = lambda _done, _total: None,
+    ) -> Walk:
+        return Walk(self._means, entry, note, reason=reason, busy=busy, progress=progress)
 
 
 def _pace(transfer: TransferSettings) -> Pace:

@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,22 +26,36 @@ BESIDE = re.compile(re.escape(OWN_PREFIX) + TEMPORARY.pattern)
 
 def open_folder(root: str, parts: tuple[str, ...]) -> int:
     """Open the folder at `parts` below `root`; UnmappedPath if links lead out of the root."""
-    return _inside(os.open(Path(root, *parts), _FOLDER), root)
+    return _open(root, parts, _FOLDER)
 
 
 def open_file(root: str, parts: tuple[str, ...]) -> int:
     """Open a file for reading; UnmappedPath if links lead out of the root."""
     # Without O_NONBLOCK a named pipe in a media folder would be waited for.
-    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-    return _inside(os.open(Path(root, *parts), flags), root)
+    return _open(root, parts, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+
+
+def _open(root: str, parts: tuple[str, ...], flags: int) -> int:
+    try:
+        return _inside(os.open(Path(root, *parts), flags), root)
+    except OSError as error:
+        # The kernel takes paths of 4,095 bytes, but files may lie deeper.
+        if error.errno != errno.ENAMETOOLONG or not parts:
+            raise
+    return _walk(root, parts, flags)
 
 
 def _inside(descriptor: int, root: str) -> int:
     """Return `descriptor` if what was opened lies below `root`; else close it and raise UnmappedPath."""
     try:
-        # The kernel is asked about the open file, so nobody can swap a folder for a link in between.
-        found = Path(f"/proc/self/fd/{descriptor}").readlink()
-        inside = found.is_relative_to(Path(root).resolve())
+        # The kernel is asked about open files, so nobody can swap a folder for a link in between, and a root
+        # reads the same in both answers where upper and lower case are one.
+        found = _path_of(descriptor)
+        above = os.open(root, os.O_PATH | _FOLDER)
+        try:
+            inside = found.is_relative_to(_path_of(above))
+        finally:
+            os.close(above)
     except OSError:
         os.close(descriptor)
         raise
@@ -48,6 +63,31 @@ def _inside(descriptor: int, root: str) -> int:
         os.close(descriptor)
         raise UnmappedPath(f"{found} lies outside of {root}: a link leads out")
     return descriptor
+
+
+def _path_of(descriptor: int) -> Path:
+    return Path(f"/proc/self/fd/{descriptor}").readlink()
+
+
+def _walk(root: str, parts: tuple[str, ...], flags: int) -> int:
+    """Open what lies too deep for one call, folder by folder, none of them through a link."""
+    above = os.open(root, os.O_PATH | _FOLDER)
+    for depth, part in enumerate(parts, 1):
+        last = depth == len(parts)
+        try:
+            below = os.open(part, (flags if last else os.O_PATH | _FOLDER) | os.O_NOFOLLOW, dir_fd=above)
+        except OSError as error:
+            if error.errno in (errno.ENOTDIR, errno.ELOOP) and _is_link(part, above):
+                raise UnmappedPath(f"{Path(root, *parts[:depth])}: a link in so long a path is not followed") from None
+            raise
+        finally:
+            os.close(above)
+        above = below
+    return above
+
+
+def _is_link(name: str, folder: int) -> bool:
+    return stat.S_ISLNK(os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode)
 
 
 @contextmanager
@@ -63,18 +103,22 @@ def folder(root: str, parts: tuple[str, ...] = ()) -> Iterator[int]:
 @contextmanager
 def nearest_folder(root: str, parts: tuple[str, ...]) -> Iterator[int]:
     """Hold the deepest folder on the way to `parts` that exists."""
-    for depth in range(len(parts), -1, -1):
+    descriptor, _ = _nearest(root, parts)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _nearest(root: str, parts: tuple[str, ...]) -> tuple[int, int]:
+    depth = len(parts)
+    while True:
         try:
-            descriptor = open_folder(root, parts[:depth])
+            return open_folder(root, parts[:depth]), depth
         except FileNotFoundError:
             if depth == 0:
                 raise
-            continue
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
-        return
+            depth -= 1
 
 
 @contextmanager
@@ -88,18 +132,17 @@ def made_folder(root: str, parts: tuple[str, ...], twin_root: str) -> Iterator[i
 
 
 def _make(root: str, parts: tuple[str, ...], twin_root: str) -> int:
-    try:
-        return open_folder(root, parts)
-    except FileNotFoundError:
-        if not parts:
-            raise
-    parent = _make(root, parts[:-1], twin_root)
-    try:
-        with folder(twin_root, parts) as twin:
-            _make_one(parent, parts[-1], twin)
-    finally:
-        os.close(parent)
-    return open_folder(root, parts)
+    above, depth = _nearest(root, parts)
+    while depth < len(parts):
+        try:
+            with folder(twin_root, parts[: depth + 1]) as twin:
+                _make_one(above, parts[depth], twin)
+            depth += 1
+            below = open_folder(root, parts[:depth])
+        finally:
+            os.close(above)
+        above = below
+    return above
 
 
 def _make_one(parent: int, name: str, twin: int) -> None:
@@ -125,7 +168,7 @@ def _new_folder(name: str, parent: int) -> int:
         with suppress(FileNotFoundError):
             made = os.open(name, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
             _claim(made)
-            if os.fstat(made).st_nlink:
+            if _stands(name, parent):
                 return made
             os.close(made)
 
@@ -145,7 +188,7 @@ def _mark(made: int) -> None:
         os.setxattr(made, _MADE_BY_US, b"1")
     except OSError as error:
         # Where a folder cannot be marked it stays behind, empty, rather than somebody else's being removed.
-        if error.errno not in (errno.ENOTSUP, errno.EPERM, errno.EACCES, errno.ENOSPC):
+        if error.errno not in attributes.IMPOSSIBLE:
             raise
 
 
@@ -176,9 +219,18 @@ def new_temporary(name: str, folder: int) -> int:
         made = os.open(name, flags, 0o600, dir_fd=folder)
         _claim(made)
         # A sweep may have come in between.
-        if os.fstat(made).st_nlink:
+        if _stands(name, folder):
             return made
         os.close(made)
+
+
+def _stands(name: str, folder: int) -> bool:
+    # Not every file system counts the links of a file, or stops counting those that are gone.
+    try:
+        os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _claim(made: int) -> None:

@@ -10,7 +10,7 @@ import pytest
 from daemon.clock import Clock
 from daemon.config import TransferSettings
 from daemon.model import TaskState
-from daemon.storage.departure import REMEDY
+
 from tests.support.bad_input import files_below, leftovers, logged, until_good
 from tests.support.daemon import House, at_home
 from tests.support.plex import small_library

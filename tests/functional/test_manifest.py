@@ -10,7 +10,7 @@ import pytest
 from daemon.config import MappingSettings
 from daemon.model import Entry
 from daemon.storage import manifest
-from daemon.storage.departure import vanished
+from daemon.storage.site import vanished
 from daemon.storage.paths import OWN_FOLDER, file_below
 
 NAMES = ("Show/e1.mkv", "Show/e\udcff2.mkv", "Show/\n\u2028 e3.mkv")

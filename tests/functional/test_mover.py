@@ -15,64 +15,16 @@ import pytest
 
 from daemon.errors import NoSpace, SourceChanged, SourceMissing, TierUnavailable
 from daemon.storage import mover
-from daemon.storage.identity import Identity
-from daemon.storage.mover import Copy, OpenFiles, Pace, Reading, in_slices
+from daemon.storage.mover import OpenFiles, Pace, Reading, in_slices
 from daemon.storage.threads import MOST_STALLED, Threads
+from tests.support.copying import CONTENT, Job, slow
 from tests.support.files import open_descriptors, threads
-
-CONTENT = os.urandom(3_000_000)
 
 
 @pytest.fixture
 def executor() -> Iterator[ThreadPoolExecutor]:
     with threads() as found:
         yield found
-
-
-class Job:
-    """A source and a target that are being copied."""
-
-    def __init__(
-        self,
-        root: Path,
-        content: bytes = CONTENT,
-        *,
-        target: Path | None = None,
-        checked: bool = False,
-        sparse: bool = False,
-    ) -> None:
-        self.source = root / "source"
-        self.target = target or root / "target"
-        self.source.write_bytes(b"" if sparse else content)
-        os.truncate(self.source, len(content))
-        source = os.open(self.source, os.O_RDONLY)
-        self.files = OpenFiles(source, os.open(self.target, os.O_RDWR | os.O_CREAT, 0o600))
-        self.identity = Identity.of(os.fstat(source))
-        self.reserve = 0
-        self.copy = Copy(
-            self.files,
-            str(self.source),
-            self.identity,
-            keep_free=lambda _total: self.reserve,
-            checked=checked,
-        )
-
-    async def run(
-        self,
-        executor: ThreadPoolExecutor,
-        *,
-        pace: Pace | None = None,
-        progress: Callable[[int], None] = lambda _: None,
-    ) -> str:
-        try:
-            return await in_slices(Threads(executor), "TV", self.copy, pace=pace or Pace(0), progress=progress)
-        finally:
-            self.files.close()
-
-
-def slow() -> Pace:
-    """Return a pace that gives 100 kB a slice, ten times a second."""
-    return Pace(1_000_000)
 
 
 @pytest.mark.parametrize("size", [0, 1, 4095, 1 << 20, (1 << 20) + 1, 3_000_000])
@@ -129,14 +81,6 @@ async def test_a_file_system_that_answers_nothing_to_a_copy_is_read_instead(
     await job.run(executor)
 
     assert job.target.read_bytes() == CONTENT
-
-
-async def test_holes_are_read_as_zeros(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
-    job = Job(tmp_path, bytes(6_000_000), sparse=True)
-
-    await job.run(executor)
-
-    assert job.target.read_bytes() == bytes(6_000_000)
 
 
 async def test_the_checksum_is_that_of_the_bytes_and_of_what_the_disk_gives_back(
@@ -202,11 +146,18 @@ def retime(path: Path) -> None:
     os.utime(path, ns=(1, 1))
 
 
-@pytest.mark.parametrize("change", [append, rewrite, shorten, retime])
+def replace(path: Path) -> None:
+    other = path.with_name("other")
+    other.write_bytes(path.read_bytes())
+    other.rename(path)
+
+
+@pytest.mark.parametrize("checked", [False, True])
+@pytest.mark.parametrize("change", [append, rewrite, shorten, retime, replace])
 async def test_a_source_that_changes_under_the_copy_is_noticed(
-    tmp_path: Path, executor: ThreadPoolExecutor, change: Callable[[Path], None]
+    tmp_path: Path, executor: ThreadPoolExecutor, change: Callable[[Path], None], checked: bool
 ) -> None:
-    job = Job(tmp_path, CONTENT[:250_000])
+    job = Job(tmp_path, CONTENT[:250_000], checked=checked)
 
     with pytest.raises(SourceChanged, match=r"source (changed|ended early) while it was copied"):
         await job.run(executor, pace=slow(), progress=lambda _: change(job.source))
@@ -219,8 +170,9 @@ async def test_a_source_that_is_deleted_under_the_copy_is_noticed(tmp_path: Path
         await job.run(executor, pace=slow(), progress=lambda _: job.source.unlink(missing_ok=True))
 
 
-async def test_a_source_that_ends_early_is_no_endless_copy(tmp_path: Path) -> None:
-    job = Job(tmp_path)
+@pytest.mark.parametrize("checked", [False, True])
+async def test_a_source_that_is_cut_off_within_a_slice_is_no_endless_copy(tmp_path: Path, checked: bool) -> None:
+    job = Job(tmp_path, checked=checked)
     os.truncate(job.source, 10)
 
     source, target = job.files._descriptors
@@ -229,13 +181,40 @@ async def test_a_source_that_ends_early_is_no_endless_copy(tmp_path: Path) -> No
     job.files.close()
 
 
+@pytest.mark.parametrize("change", [append, rewrite, shorten, replace])
+async def test_a_source_that_changes_within_the_last_slice_is_noticed(
+    tmp_path: Path, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], None]
+) -> None:
+    job = Job(tmp_path, CONTENT[:250_000])
+    copy = os.copy_file_range
+
+    def change_and_copy(*args: int) -> int:
+        change(job.source)
+        return copy(*args)
+
+    monkeypatch.setattr(os, "copy_file_range", change_and_copy)
+
+    with pytest.raises(SourceChanged, match=r"source (changed|ended early) while it was copied"):
+        await job.run(executor)
+
+
+async def test_a_source_whose_path_is_too_long_to_look_at_counts_as_changed(
+    tmp_path: Path, executor: ThreadPoolExecutor
+) -> None:
+    job = Job(tmp_path, CONTENT[:250_000])
+    job.copy._path = f"/{'x' * 300}"
+
+    with pytest.raises(SourceChanged):
+        await job.run(executor, pace=slow(), progress=lambda _: job.source.unlink(missing_ok=True))
+
+
 async def test_room_that_others_take_meanwhile_ends_the_copy(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
     job = Job(tmp_path, CONTENT[:250_000])
 
     def taken(_done: int) -> None:
         job.reserve = 1 << 62
 
-    with pytest.raises(NoSpace, match="bytes are left on the cache"):
+    with pytest.raises(NoSpace, match="bytes are left where it is copied to"):
         await job.run(executor, pace=slow(), progress=taken)
 
 
@@ -319,12 +298,8 @@ async def test_cleaning_goes_on_though_the_mapping_is_refused(executor: ThreadPo
     leave.set()
 
 
-async def test_a_window_shrinks_where_the_disk_is_slow_and_grows_where_it_is_fast(tmp_path: Path) -> None:
-    job = Job(tmp_path)
-    job.copy._adapt(0.01)
-    job.copy._adapt(0.01)
-    assert job.copy._window == 4 << 20
-
-    job.copy._adapt(mover.SLICE * 2)
-    assert job.copy._window == 2 << 20
-    job.files.close()
+def test_a_window_shrinks_where_the_disk_is_slow_and_grows_where_it_is_fast() -> None:
+    assert mover._adapted(2 << 20, mover.SLICE / 4) == 4 << 20
+    assert mover._adapted(4 << 20, mover.SLICE * 0.75) == 4 << 20
+    assert mover._adapted(4 << 20, mover.SLICE * 2) == 2 << 20
+    assert mover._adapted(1 << 20, mover.SLICE * 2) == 1 << 20

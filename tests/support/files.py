@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from daemon.config import MappingSettings, TransferSettings
-from daemon.model import Entry, File
+from daemon.model import Entry, File, Intent
 from daemon.storage import linux
 from daemon.storage.manifest import NAME as MANIFEST
 from daemon.storage.paths import OWN_FOLDER, Mappings
@@ -74,8 +74,18 @@ class Tiers:
     def file(self, name: str) -> File:
         return self.mappings.resolve(f"/data/tv/{name}")
 
-    async def cache_in(self, file: File, **kwargs: Any) -> list[Entry]:
-        return await self.placement.cache_in(file, lambda done, total: self.progress.append((done, total)), **kwargs)
+    async def cache_in(
+        self, file: File, *, publishing: Callable[[Entry], Awaitable[None]] | None = None, **kwargs: Any
+    ) -> list[Entry]:
+        """Bring a file in. `publishing` is awaited with each entry just before its file gets its final name."""
+
+        async def note(intent: Intent) -> None:
+            if publishing and intent.step == "publish":
+                await publishing(intent.entry)
+
+        return await self.placement.cache_in(
+            file, lambda done, total: self.progress.append((done, total)), note=note, **kwargs
+        )
 
     def sweep(self) -> list[str]:
         return self.placement.sweep([self.mapping])

@@ -1,0 +1,222 @@
+"""The three names of one file, as the disks show them now."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import NoReturn
+
+from daemon.config import MappingSettings
+from daemon.errors import TierUnavailable, UnmappedPath, UnsafeEvict
+from daemon.model import Entry, File
+from daemon.storage import anchors, tree
+from daemon.storage.faults import translated
+from daemon.storage.identity import Identity
+from daemon.storage.paths import parts_below, temporary_beside
+from daemon.storage.states import BACKUP_SUFFIX, At, Seen, copy_at
+
+
+class Site:
+    """Where one file is placed. Looks, and changes nothing.
+
+    `touched` hears of each operation on the array. UnsafeEvict when the roots of the mapping are no longer those
+    below which the entry was placed.
+    """
+
+    def __init__(self, entry: Entry, mapping: MappingSettings, touched: Callable[[str], None]) -> None:
+        self.entry = entry
+        self.mapping = mapping
+        self.touched = touched
+        try:
+            self.root, self.parts = _placed(entry.file, mapping)
+        except UnmappedPath:
+            self._strayed()
+        self.name = self.parts[-1]
+        self.backup = self.name + BACKUP_SUFFIX
+        self.temporary = temporary_beside(self.name)
+
+    def copy(self) -> os.stat_result | None:
+        """Return what stands at the copy's name, None if nothing does. Never looks at the array.
+
+        TierUnavailable if this is not the cache that held it: an unmounted cache must not look like an empty one.
+        """
+        with translated(self.root, gone=TierUnavailable):
+            try:
+                with tree.folder(self.root, self.parts[:-1]) as folder:
+                    found = os.stat(self.name, dir_fd=folder, follow_symlinks=False)
+            except (FileNotFoundError, NotADirectoryError):
+                if tree.has_own_folder(self.root):
+                    return None
+                raise tree.not_our_cache(self.root) from None
+        below = "/".join(self.parts)
+        file, mapping = self.entry.file, self.mapping
+        for path, root in ((file.cache_path, mapping.cache), (file.array_path, mapping.array)):
+            if path != f"{root.rstrip('/')}/{below}":
+                self._strayed()
+        return found
+
+    def stands(self) -> bool:
+        """Say whether the copy is on the cache as recorded. Never looks at the array."""
+        return copy_at(self.copy(), self.entry) is At.RECORDED
+
+    def look(self) -> Seen:
+        """Return what stands at the three names. AnchorMissing while the array is not mounted."""
+        copy = self.copy()
+        anchors.demand_anchor(self.mapping)
+        self.touched("stat")
+        with translated(self.entry.file.array_path), self.array_folder() as folder:
+            original, backup = _lstat(self.name, folder), _lstat(self.backup, folder)
+            state = copy_at(copy, self.entry)
+            newer = copy if state is At.NEWER else None
+            seen = Seen(
+                self._array_at(self.name, original, folder, newer),
+                self._array_at(self.backup, backup, folder, None),
+                state,
+                joined=_same(original, backup),
+            )
+        if _same(copy, original) or _same(copy, backup):
+            self.refuse("it and the original are one and the same file; the array must be another disk")
+        return seen
+
+    @contextmanager
+    def array_folder(self) -> Iterator[int | None]:
+        """Hold the original's folder open; None if there is no such folder (any more)."""
+        try:
+            folder = tree.open_folder(self.mapping.array, self.parts[:-1])
+        except (FileNotFoundError, NotADirectoryError):
+            yield None
+            return
+        try:
+            yield folder
+        finally:
+            os.close(folder)
+
+    def open_on_array(self, name: str) -> int:
+        """Open the original or the backup for reading."""
+        self.touched("open")
+        return tree.open_file(self.mapping.array, (*self.parts[:-1], name))
+
+    def is_our_link(self, name: str, folder: int) -> bool:
+        """Say whether a link that leads to the copy stands at a name of the original's folder."""
+        try:
+            text = os.readlink(name, dir_fd=folder)
+        except OSError:
+            return False
+        leads = os.path.normpath(os.path.join(os.path.dirname(self.entry.file.array_path), text))  # noqa: PTH118, PTH120 - no disk is asked
+        return leads == self.entry.file.cache_path or (text != "" and text == self.entry.link)
+
+    def is_expendable(self, name: str, folder: int) -> bool:
+        """Say whether our link, or a file that is as recorded, stands at a name of the original's folder."""
+        return self._array_at(name, _lstat(name, folder), folder, None) in {At.LINK, At.RECORDED}
+
+    def proof(self, seen: Seen) -> str:
+        """Return the name on the array of what holds the copy's content."""
+        return self.name if seen.original in {At.RECORDED, At.NEWER} else self.backup
+
+    def refuse(self, why: str) -> NoReturn:
+        """Raise UnsafeEvict."""
+        raise UnsafeEvict(f"{self.entry.file.cache_path} stays on the cache: {why}")
+
+    def _array_at(
+        self, name: str, found: os.stat_result | None, folder: int | None, newer: os.stat_result | None
+    ) -> At:
+        if found is None or folder is None:
+            return At.NOTHING
+        if stat.S_ISLNK(found.st_mode):
+            if self.is_our_link(name, folder):
+                return At.LINK
+            # A link of the user's own, that stays within the array, is as good as the file.
+            found = self._follow(name) or found
+        if not stat.S_ISREG(found.st_mode):
+            return At.FOREIGN
+        key = (found.st_size, found.st_mtime_ns)
+        if key == (self.entry.file.size, self.entry.mtime_ns):
+            return At.RECORDED
+        return At.NEWER if newer is not None and key == (newer.st_size, newer.st_mtime_ns) else At.OTHER
+
+    def _follow(self, name: str) -> os.stat_result | None:
+        with suppress(OSError, UnmappedPath):
+            descriptor = self.open_on_array(name)
+            try:
+                return os.fstat(descriptor)
+            finally:
+                os.close(descriptor)
+        return None
+
+    def _strayed(self) -> NoReturn:
+        self.refuse(
+            f"it was placed below other roots than {self.mapping.name} has now; set the mapping back, or remove the "
+            "copy by hand"
+        )
+
+
+def vanished(mapping: MappingSettings, entries: Iterable[Entry]) -> list[Entry]:
+    """Return those of which nothing is on the cache any more. Blocks; TierUnavailable as `Site.copy` raises it."""
+    found = []
+    for entry in entries:
+        with suppress(UnsafeEvict, UnmappedPath):  # who can tell
+            if Site(entry, mapping, lambda _: None).copy() is None:
+                found.append(entry)
+    return found
+
+
+def demand_union(mapping: MappingSettings, parts: tuple[str, ...], size: int, times: tuple[int, ...]) -> None:
+    """Raise TierUnavailable unless the union shows a file of this size and one of these modification times."""
+    if not mapping.union:
+        return
+    path = Path(mapping.union, *parts)
+    with translated(str(path), gone=TierUnavailable):
+        found = path.stat()
+    if found.st_size != size or found.st_mtime_ns not in times:
+        raise TierUnavailable(f"{path} is another file than {'/'.join(parts)}: the union is not right")
+
+
+def sync(folder: int) -> None:
+    """Make the names in a folder durable."""
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        # Some network and FUSE file systems know no fsync of a folder; their servers order names themselves.
+        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
+            raise
+
+
+def identity_at(name: str, folder: int) -> Identity | None:
+    """Return the identity of what stands at a name, links not followed; None if nothing does."""
+    found = _lstat(name, folder)
+    return Identity.of(found) if found else None
+
+
+def _lstat(name: str, folder: int | None) -> os.stat_result | None:
+    if folder is None:
+        return None
+    try:
+        return os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        # A name with the suffix can be too long to exist.
+        if error.errno == errno.ENAMETOOLONG:
+            return None
+        raise
+
+
+def _same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
+    return one is not None and other is not None and (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+
+
+def _placed(file: File, mapping: MappingSettings) -> tuple[str, tuple[str, ...]]:
+    """Return the cache root below which a copy was placed, and its path from there.
+
+    The mapping may have got other roots since; UnmappedPath where the old ones cannot be told any more.
+    """
+    try:
+        below = "/".join(parts_below(file.array_path, mapping.array))
+        root = file.cache_path.removesuffix(f"/{below}")
+    except UnmappedPath:
+        root = mapping.cache
+    return root, parts_below(file.cache_path, root)

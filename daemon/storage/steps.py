@@ -1,0 +1,267 @@
+"""Performs the steps that only change names. Each looks again first, and acts only if it is still the next step."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
+
+from daemon.errors import SourceChanged, TierUnavailable
+from daemon.model import Goal
+from daemon.storage import anchors, linux, manifest, tree
+from daemon.storage.faults import translated
+from daemon.storage.identity import Identity
+from daemon.storage.site import Site, demand_union, identity_at, sync
+from daemon.storage.states import COPYING, At, End, Seen, Step, decide
+
+_MOST_STEPS = 12
+"""No walk is longer; one that is turns in a circle."""
+
+
+class Hands:
+    """Changes the names of one file. Every method blocks.
+
+    A thread that nobody waits for any more may still be in here: `lock` makes others wait for it, and after
+    `let_go` its next step does nothing.
+    """
+
+    def __init__(self, site: Site, lock: threading.Lock) -> None:
+        self.site = site
+        self._lock = lock
+        self._idle = False
+        self.proof: Identity | None = None
+        """What was read to prove a checksum, as it was then."""
+
+    def let_go(self) -> None:
+        """Do nothing more."""
+        self._idle = True
+
+    def perform(self, step: Step, goal: Goal) -> None:
+        """Do one step, if it still is the next one."""
+        with self._lock:
+            if not self._idle:
+                self._perform(step, goal)
+
+    def take_back(self) -> None:
+        """Walk to `Goal.UNCACHED` as far as that goes without copying. For copies that were given up."""
+        self.let_go()
+        with self._lock:
+            for _ in range(_MOST_STEPS):
+                step = decide(self.site.entry.placement, Goal.UNCACHED, self.site.look())
+                if isinstance(step, End):
+                    if not step.cached:
+                        manifest.forget(self.site.root, self.site.entry)
+                    return
+                if step in COPYING:
+                    return
+                self._perform(step, Goal.UNCACHED)
+
+    def sweep(self) -> None:
+        """Remove what an interrupted step left beside the original."""
+        with self._lock, translated(self.site.entry.file.array_path), self.site.array_folder() as folder:
+            if folder is not None:
+                self._sweep(folder)
+
+    def _sweep(self, folder: int) -> None:
+        with suppress(FileNotFoundError):
+            os.unlink(self.site.temporary, dir_fd=folder)
+
+    def place(self, step: Step) -> None:
+        """Give the sealed copy beside the original its name, if `step` still is the next one."""
+        with self._lock:
+            if self._idle or self._next(Goal.UNCACHED)[0] is not step:
+                raise SourceChanged(f"{self.site.entry.file.array_path} changed while it was copied back")
+            with self._folder() as folder:
+                if step is Step.PARK:
+                    _rename_new(self.site.temporary, self.site.backup, folder)
+                    sync(folder)
+                else:
+                    self._put(self.site.temporary, folder)
+
+    def _next(self, goal: Goal) -> tuple[Step | End, Seen]:
+        seen = self.site.look()
+        return decide(self.site.entry.placement, goal, seen), seen
+
+    def _perform(self, step: Step, goal: Goal) -> None:
+        found, seen = self._next(goal)
+        if found is not step:
+            return
+        site = self.site
+        with translated(site.mapping.cache, gone=TierUnavailable):
+            # What proves the one tier by the other is worth nothing where both are one.
+            anchors.demand_apart(site.mapping)
+        site.touched("change")
+        with translated(site.entry.file.array_path, gone=SourceChanged):
+            self._steps()[step](seen)
+
+    def _steps(self) -> dict[Step, Callable[[Seen], None]]:
+        return {
+            Step.HIDE: self._hide,
+            Step.LINK: self._link,
+            Step.REMOVE: self._remove,
+            Step.RESTORE: self._restore,
+            Step.TIDY: self._tidy,
+            Step.DROP: self._drop,
+        }
+
+    def _folder(self) -> AbstractContextManager[int]:
+        return tree.folder(self.site.mapping.array, self.site.parts[:-1])
+
+    def _hide(self, seen: Seen) -> None:
+        site = self.site
+        self._demand_shown(seen)
+        with self._folder() as folder:
+            if not seen.joined:
+                before = identity_at(site.name, folder)
+                if not linux.rename_new(site.name, site.backup, old_folder=folder, new_folder=folder):
+                    os.link(site.name, site.backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                    sync(folder)
+                    seen = Seen(seen.original, seen.backup, seen.copy, joined=True)
+                elif not _is_still(before, identity_at(site.backup, folder)):
+                    # Somebody put a new file there in the very last moment.
+                    _rename_new(site.backup, site.name, folder)
+            if seen.joined and _same_file(site.name, site.backup, folder):
+                os.unlink(site.name, dir_fd=folder)
+            sync(folder)
+
+    def _link(self, seen: Seen) -> None:
+        self._settle_copy()
+        with self._folder() as folder:
+            if seen.joined or not self._swap_in_link(seen, folder):
+                self._link_over(folder, joined=seen.joined)
+            sync(folder)
+
+    def _swap_in_link(self, seen: Seen, folder: int) -> bool:
+        """Exchange the original with a link under the backup's name; False where there is no exchange."""
+        site = self.site
+        before = identity_at(site.name, folder)
+        if seen.backup is At.NOTHING:
+            os.symlink(site.entry.link, site.backup, dir_fd=folder)
+            sync(folder)
+        if not linux.exchange(site.name, site.backup, folder):
+            os.unlink(site.backup, dir_fd=folder)
+            return False
+        if not _is_still(before, identity_at(site.backup, folder)):
+            linux.exchange(site.name, site.backup, folder)
+            os.unlink(site.backup, dir_fd=folder)
+            raise SourceChanged(f"{site.entry.file.array_path} changed while it was replaced by a link")
+        return True
+
+    def _link_over(self, folder: int, *, joined: bool) -> None:
+        site = self.site
+        temporary = site.temporary
+        self._sweep(folder)
+        os.symlink(site.entry.link, temporary, dir_fd=folder)
+        try:
+            if not joined:
+                os.link(site.name, site.backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+                sync(folder)
+            self._demand_same(folder)
+            os.rename(temporary, site.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with suppress(FileNotFoundError):
+                os.unlink(temporary, dir_fd=folder)
+            raise
+
+    def _demand_same(self, folder: int) -> None:
+        if not _same_file(self.site.name, self.site.backup, folder):
+            raise SourceChanged(f"{self.site.entry.file.array_path} changed while it was replaced by a link")
+
+    def _remove(self, seen: Seen) -> None:
+        self._demand_shown(seen)
+        with self._folder() as folder:
+            os.unlink(self.site.backup, dir_fd=folder)
+            sync(folder)
+
+    def _restore(self, _seen: Seen) -> None:
+        with self._folder() as folder:
+            self._put(self.site.backup, folder)
+
+    def _put(self, name: str, folder: int) -> None:
+        """Give the file at `name` the original's name, over our link or a file that is the same."""
+        site = self.site
+        replaced = identity_at(site.name, folder)
+        if replaced is None:
+            _rename_new(name, site.name, folder)
+        elif linux.exchange(name, site.name, folder):
+            if not site.is_expendable(name, folder):
+                linux.exchange(name, site.name, folder)
+                raise SourceChanged(f"{site.entry.file.array_path} changed while it was put back")
+            sync(folder)
+            os.unlink(name, dir_fd=folder)
+        elif site.is_expendable(site.name, folder):
+            os.rename(name, site.name, src_dir_fd=folder, dst_dir_fd=folder)
+        sync(folder)
+
+    def _tidy(self, seen: Seen) -> None:
+        site = self.site
+        with self._folder() as folder:
+            if _same_file(site.name, site.backup, folder) if seen.joined else site.is_our_link(site.backup, folder):
+                os.unlink(site.backup, dir_fd=folder)
+            sync(folder)
+
+    def _drop(self, seen: Seen) -> None:
+        site = self.site
+        with self._folder() as folder:
+            sync(folder)
+        self._demand_proof(seen)
+        proven = site.copy()
+        with translated(site.entry.file.cache_path), tree.folder(site.root, site.parts[:-1]) as folder:
+            if proven is None or identity_at(site.name, folder) != Identity.of(proven):
+                site.refuse("it is being changed on the cache; wait until nobody writes to it")
+            os.unlink(site.name, dir_fd=folder)
+            sync(folder)
+        tree.remove_empty(site.root, site.parts[:-1])
+
+    def _demand_proof(self, seen: Seen) -> None:
+        """Open what makes the copy dispensable; where its checksum was read, it must not have changed since."""
+        site = self.site
+        descriptor = site.open_on_array(site.proof(seen))
+        try:
+            found = Identity.of(os.fstat(descriptor))
+        finally:
+            os.close(descriptor)
+        if self.proof not in (None, found):
+            site.refuse("the original changed while it was read; wait until nobody writes to it")
+
+    def _demand_shown(self, seen: Seen) -> None:
+        """Raise TierUnavailable unless Plex reads the copy, and have it survive a power cut."""
+        site = self.site
+        copy = site.copy()
+        if copy is not None and seen.original is not At.LINK:
+            demand_union(site.mapping, site.parts, copy.st_size, (copy.st_mtime_ns, site.entry.mtime_ns))
+        self._settle_copy()
+
+    def _settle_copy(self) -> None:
+        """Make the copy durable under its name: a kill may have come in just before that was done."""
+        site = self.site
+        with translated(site.entry.file.cache_path, gone=TierUnavailable):
+            descriptor = tree.open_file(site.root, site.parts)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            with tree.folder(site.root, site.parts[:-1]) as folder:
+                sync(folder)
+
+
+def _rename_new(old: str, new: str, folder: int) -> None:
+    if not linux.rename_new(old, new, old_folder=folder, new_folder=folder):
+        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+        os.unlink(old, dir_fd=folder)
+
+
+def _is_still(before: Identity | None, after: Identity | None) -> bool:
+    """Say whether a file is unchanged but for its name; renaming may touch its ctime."""
+    return (
+        before is not None
+        and after is not None
+        and (before.device, before.inode, before.size, before.mtime_ns)
+        == (after.device, after.inode, after.size, after.mtime_ns)
+    )
+
+
+def _same_file(one: str, other: str, folder: int) -> bool:
+    first, second = identity_at(one, folder), identity_at(other, folder)
+    return first is not None and first == second
