@@ -1,7 +1,7 @@
 """A process with the real store, journal and placement, and nothing else: to be killed, starved and lied to.
 
-``python -m tests.support.actor JSON ACTION [NAME] …`` with the actions ``recover``, ``cache_in NAME``, ``evict NAME``.
-The JSON object holds ``root`` (with the folders ``array``, ``cache`` and ``state`` below it) and settings of the mapping.
+``python -m tests.support.actor JSON ACTION [NAME] …``; the actions are ``recover``, ``cache_in NAME``, ``evict NAME``.
+The JSON object holds ``root`` (with the folders ``array``, ``cache`` and ``state`` below it) and keys of the mapping.
 Says ``done ACTION`` on standard output after each, or ``failed ACTION: …``, and goes on.
 """
 
@@ -13,7 +13,9 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 from daemon.config import LogSettings, TransferSettings
 from daemon.custody import Custody, entered
@@ -25,31 +27,37 @@ from daemon.storage.placement import Placement
 from tests.support.files import mapping
 
 
-async def act(given: dict[str, str], actions: Iterator[str]) -> None:
+async def act(given: dict[str, Any], actions: Iterator[str]) -> None:
     """Do everything that is asked for, one after the other."""
     root, transfer = Path(given.pop("root")), TransferSettings(sidecars="all", verify=given.pop("verify", "size"))
     chosen = mapping(root, **given)
     mappings = Mappings([chosen])
-    store = Store(root / "state")
     # One thread, so that a system call that is counted is the same each time.
     with ThreadPoolExecutor(1) as executor:
-        async with store:
+        async with Store(root / "state") as store:
             placement = Placement(mappings, transfer, executor, on_touch=lambda *_: None, now=time.time)
             custody = Custody(store, placement)
             for action in actions:
+                name = "" if action == "recover" else next(actions)
                 try:
                     if action == "recover":
                         placement.sweep([chosen])
                         await custody.recover()
                     elif action == "cache_in":
-                        entries = await custody.cache_in(mappings.resolve(f"/data/tv/{next(actions)}"))
-                        await store.run(lambda connection, held=entries: entered(connection, held))
-                    elif action == "evict":
-                        await custody.evict(mappings.resolve(f"/data/tv/{next(actions)}").array_path)
+                        found = await custody.cache_in(mappings.resolve(f"/data/tv/{name}"))
+                        await store.run(partial(entered, entries=found))
+                    else:
+                        await custody.evict(mappings.resolve(f"/data/tv/{name}").array_path)
                 except OndeckdError as error:
-                    print(f"failed {action}: {type(error).__name__}: {error}", flush=True)
+                    say(f"failed {action}: {type(error).__name__}: {error}")
                 else:
-                    print(f"done {action}", flush=True)
+                    say(f"done {action}")
+
+
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
