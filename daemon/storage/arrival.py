@@ -16,8 +16,9 @@ from daemon.storage import anchors, manifest, tree
 from daemon.storage.draft import Draft
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
+from daemon.storage.names import identity_at, is_being_written
 from daemon.storage.paths import OWN_PREFIX, link_text, parts_below
-from daemon.storage.site import demand_union, identity_at
+from daemon.storage.site import demand_union
 from daemon.storage.space import room
 from daemon.storage.states import BACKUP_SUFFIX
 from daemon.storage.steps import Hands
@@ -86,6 +87,7 @@ class Arrival:
             try:
                 found = os.fstat(source)
                 self._examine(found)
+                self._demand_unwritten(source)
                 self._demand_union(found.st_size, found.st_mtime_ns)
                 with translated(self._mapping.cache, gone=TierUnavailable):
                     self._demand_room(found.st_size)
@@ -123,13 +125,13 @@ class Arrival:
         """
         with self._step():
             self._touched("stat")
-            with translated(self.file.array_path):
-                self.draft.demand_unchanged(lambda: os.stat(self.file.array_path))  # noqa: PTH116 - surrogates
+            with translated(self.file.array_path), tree.folder(self._mapping.array, self._parts[:-1]) as folder:
+                self.draft.demand_unchanged(os.stat(self._parts[-1], dir_fd=folder))
             with translated(self._mapping.cache, gone=TierUnavailable):
                 manifest.record(self._mapping.cache, entry)
             self._give_name(hands)
+            self.draft.release()
             self._demand_union(self.identity.size, self.identity.mtime_ns, self._copy_mtime_ns)
-            self.draft.discard()
 
     def abandon(self) -> None:
         """Take everything back. A copy that has its final name goes only by the rules of an eviction."""
@@ -179,6 +181,11 @@ class Arrival:
             raise Skipped(f"{path} cannot be replaced by a link: {self.kept_because}")
         if self.kept_because:
             self._placement = "union+keep"
+
+    def _demand_unwritten(self, source: int) -> None:
+        # Where the original stays, what is written later is noticed when the copy is to leave.
+        if self._placement != "union+keep" and is_being_written(source):
+            raise SourceChanged(f"{self.file.array_path} is being written to")
 
     def _bound(self, found: os.stat_result) -> str:
         """Return why the original has to stay where it is; empty if it may be put aside."""

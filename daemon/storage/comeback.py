@@ -82,10 +82,10 @@ class Comeback:
             self._demand_wanted()
             site = self._site
             with translated(site.entry.file.cache_path, gone=SourceChanged):
-                self.draft.demand_unchanged(lambda: site.copy() or _gone(site))
+                self.draft.demand_unchanged(site.copy() or _gone(site))
             with translated(site.entry.file.array_path, gone=SourceChanged):
                 self._hands.place(self._step)
-            self.draft.discard()
+            self.draft.release()
 
     def abandon(self) -> None:
         """Remove what is there of it."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from contextlib import suppress
 
 from daemon.errors import SourceChanged, VerifyFailed
-from daemon.storage import attributes, linux, tree
+from daemon.storage import attributes, tree
 from daemon.storage.identity import Identity
 from daemon.storage.mover import OpenFiles
+from daemon.storage.names import give_name
 
 
 class Draft:
@@ -22,7 +22,6 @@ class Draft:
         self._path = path
         self.folder = folder
         self.name = name
-        self._named = False
         self.identity = Identity.of(os.fstat(source))
         try:
             self.files = OpenFiles(source, tree.new_temporary(name, folder))
@@ -46,22 +45,25 @@ class Draft:
             raise VerifyFailed(f"the copy of {self._path} has {found.st_size} bytes, not {self.identity.size}")
         return lost + ([] if found.st_mtime_ns == mtime_ns else ["exact times"]), found.st_mtime_ns
 
-    def demand_unchanged(self, look: Callable[[], os.stat_result]) -> None:
-        """Raise SourceChanged unless what stands at the source's name still is what was copied."""
-        if Identity.of(look()) != self.identity:
+    def demand_unchanged(self, found: os.stat_result) -> None:
+        """Raise SourceChanged unless what was `found` at the source's name still is what was copied."""
+        if Identity.of(found) != self.identity:
             raise SourceChanged(f"{self._path} changed while it was copied")
 
     def give_name(self, name: str, folder: int) -> None:
         """Rename it into a folder, never over something: FileExistsError."""
-        if not linux.rename_new(self.name, name, old_folder=self.folder, new_folder=folder):
-            os.link(self.name, name, src_dir_fd=self.folder, dst_dir_fd=folder, follow_symlinks=False)
-            os.unlink(self.name, dir_fd=self.folder)
+        give_name(self.name, name, old_folder=self.folder, new_folder=folder)
 
-    def discard(self) -> None:
-        """Close everything, and remove the temporary file if it still has that name."""
+    def release(self) -> None:
+        """Close everything: the file has its final name now."""
         self.files.close()
         if self._open:
             self._open = False
+            os.close(self.folder)
+
+    def discard(self) -> None:
+        """Remove the temporary file, unless it was released before, and close everything."""
+        if self._open:
             with suppress(FileNotFoundError):
                 os.unlink(self.name, dir_fd=self.folder)
-            os.close(self.folder)
+        self.release()

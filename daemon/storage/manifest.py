@@ -39,11 +39,15 @@ def forget(root: str, entry: Entry) -> None:
 
 
 def standing(mapping: MappingSettings) -> list[Entry]:
-    """Return what the manifest of this mapping's cache names and what stands there exactly as recorded."""
+    """Return what the manifest of this mapping's cache names and what stands there exactly as recorded.
+
+    Where its original was put aside, a copy that somebody has changed since counts too: it alone serves the file.
+    """
     found = []
     for entry in entries(mapping):
         with suppress(OSError):
-            if copy_at(os.lstat(entry.file.cache_path), entry) is At.RECORDED:
+            state = copy_at(os.lstat(entry.file.cache_path), entry)
+            if state is At.RECORDED or (state is At.NEWER and entry.placement != "union+keep"):
                 found.append(entry)
     return found
 

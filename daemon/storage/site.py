@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -15,7 +14,7 @@ from daemon.errors import TierUnavailable, UnmappedPath, UnsafeEvict
 from daemon.model import Entry, File
 from daemon.storage import anchors, tree
 from daemon.storage.faults import translated
-from daemon.storage.identity import Identity
+from daemon.storage.names import lstat, same_file
 from daemon.storage.paths import parts_below, temporary_beside
 from daemon.storage.states import BACKUP_SUFFIX, At, Seen, copy_at
 
@@ -52,11 +51,7 @@ class Site:
                 if tree.has_own_folder(self.root):
                     return None
                 raise tree.not_our_cache(self.root) from None
-        below = "/".join(self.parts)
-        file, mapping = self.entry.file, self.mapping
-        for path, root in ((file.cache_path, mapping.cache), (file.array_path, mapping.array)):
-            if path != f"{root.rstrip('/')}/{below}":
-                self._strayed()
+        self._demand_here()
         return found
 
     def stands(self) -> bool:
@@ -66,19 +61,21 @@ class Site:
     def look(self) -> Seen:
         """Return what stands at the three names. AnchorMissing while the array is not mounted."""
         copy = self.copy()
+        self._demand_here()
         anchors.demand_anchor(self.mapping)
         self.touched("stat")
         with translated(self.entry.file.array_path), self.array_folder() as folder:
-            original, backup = _lstat(self.name, folder), _lstat(self.backup, folder)
+            original, backup = lstat(self.name, folder), lstat(self.backup, folder)
             state = copy_at(copy, self.entry)
             newer = copy if state is At.NEWER else None
             seen = Seen(
                 self._array_at(self.name, original, folder, newer),
                 self._array_at(self.backup, backup, folder, None),
                 state,
-                joined=_same(original, backup),
+                joined=same_file(original, backup),
             )
-        if _same(copy, original) or _same(copy, backup):
+        if same_file(copy, original) or same_file(copy, backup):
+            anchors.demand_apart(self.mapping)
             self.refuse("it and the original are one and the same file; the array must be another disk")
         return seen
 
@@ -111,7 +108,7 @@ class Site:
 
     def is_expendable(self, name: str, folder: int) -> bool:
         """Say whether our link, or a file that is as recorded, stands at a name of the original's folder."""
-        return self._array_at(name, _lstat(name, folder), folder, None) in {At.LINK, At.RECORDED}
+        return self._array_at(name, lstat(name, folder), folder, None) in {At.LINK, At.RECORDED}
 
     def proof(self, seen: Seen) -> str:
         """Return the name on the array of what holds the copy's content."""
@@ -147,6 +144,12 @@ class Site:
                 os.close(descriptor)
         return None
 
+    def _demand_here(self) -> None:
+        below, file, mapping = "/".join(self.parts), self.entry.file, self.mapping
+        for path, root in ((file.cache_path, mapping.cache), (file.array_path, mapping.array)):
+            if path != f"{root.rstrip('/')}/{below}":
+                self._strayed()
+
     def _strayed(self) -> NoReturn:
         self.refuse(
             f"it was placed below other roots than {self.mapping.name} has now; set the mapping back, or remove the "
@@ -173,40 +176,6 @@ def demand_union(mapping: MappingSettings, parts: tuple[str, ...], size: int, ti
         found = path.stat()
     if found.st_size != size or found.st_mtime_ns not in times:
         raise TierUnavailable(f"{path} is another file than {'/'.join(parts)}: the union is not right")
-
-
-def sync(folder: int) -> None:
-    """Make the names in a folder durable."""
-    try:
-        os.fsync(folder)
-    except OSError as error:
-        # Some network and FUSE file systems know no fsync of a folder; their servers order names themselves.
-        if error.errno not in (errno.EINVAL, errno.ENOSYS, errno.ENOTSUP):
-            raise
-
-
-def identity_at(name: str, folder: int) -> Identity | None:
-    """Return the identity of what stands at a name, links not followed; None if nothing does."""
-    found = _lstat(name, folder)
-    return Identity.of(found) if found else None
-
-
-def _lstat(name: str, folder: int | None) -> os.stat_result | None:
-    if folder is None:
-        return None
-    try:
-        return os.stat(name, dir_fd=folder, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        # A name with the suffix can be too long to exist.
-        if error.errno == errno.ENAMETOOLONG:
-            return None
-        raise
-
-
-def _same(one: os.stat_result | None, other: os.stat_result | None) -> bool:
-    return one is not None and other is not None and (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
 def _placed(file: File, mapping: MappingSettings) -> tuple[str, tuple[str, ...]]:

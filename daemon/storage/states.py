@@ -137,8 +137,12 @@ def recover(placement: str, goal: Goal, seen: Seen) -> Step | End:
 
 
 def _without_backup(seen: Seen) -> Seen:
-    """Return what counts where originals are kept: a file under the backup's name is somebody else's."""
-    taken = At.NOTHING if seen.backup is At.NOTHING else At.FOREIGN
+    """Return what counts where originals are kept: a file under the backup's name is somebody else's.
+
+    Unless the original was replaced: then the copy's content may have been parked there.
+    """
+    parked = seen.original is At.OTHER and seen.backup is At.RECORDED
+    taken = seen.backup if parked or seen.backup is At.NOTHING else At.FOREIGN
     return replace(seen, backup=taken, joined=False)
 
 

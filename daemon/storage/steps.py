@@ -12,11 +12,9 @@ from daemon.model import Goal
 from daemon.storage import anchors, linux, manifest, tree
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
-from daemon.storage.site import Site, demand_union, identity_at, sync
+from daemon.storage.names import give_name, identity_at, is_being_written, is_still, lstat, same_file, sync
+from daemon.storage.site import Site, demand_union
 from daemon.storage.states import COPYING, At, End, Seen, Step, decide
-
-_MOST_STEPS = 12
-"""No walk is longer; one that is turns in a circle."""
 
 
 class Hands:
@@ -44,18 +42,21 @@ class Hands:
                 self._perform(step, goal)
 
     def take_back(self) -> None:
-        """Walk to `Goal.UNCACHED` as far as that goes without copying. For copies that were given up."""
+        """Walk to `Goal.UNCACHED` as far as that goes without copying. For copies that were given up.
+
+        UnsafeEvict where the copy has to stay.
+        """
         self.let_go()
         with self._lock:
-            for _ in range(_MOST_STEPS):
-                step = decide(self.site.entry.placement, Goal.UNCACHED, self.site.look())
-                if isinstance(step, End):
-                    if not step.cached:
-                        manifest.forget(self.site.root, self.site.entry)
-                    return
-                if step in COPYING:
-                    return
+            step, _ = self._next(Goal.UNCACHED)
+            while not isinstance(step, End) and step not in COPYING:
                 self._perform(step, Goal.UNCACHED)
+                before, (step, _) = step, self._next(Goal.UNCACHED)
+                if step is before:
+                    break
+            if not isinstance(step, End) or step.cached:
+                self.site.refuse(step.why if isinstance(step, End) else "its original is missing")
+            manifest.forget(self.site.root, self.site.entry)
 
     def sweep(self) -> None:
         """Remove what an interrupted step left beside the original."""
@@ -74,7 +75,7 @@ class Hands:
                 raise SourceChanged(f"{self.site.entry.file.array_path} changed while it was copied back")
             with self._folder() as folder:
                 if step is Step.PARK:
-                    _rename_new(self.site.temporary, self.site.backup, folder)
+                    give_name(self.site.temporary, self.site.backup, old_folder=folder, new_folder=folder)
                     sync(folder)
                 else:
                     self._put(self.site.temporary, folder)
@@ -112,21 +113,22 @@ class Hands:
         site = self.site
         self._demand_shown(seen)
         with self._folder() as folder:
-            if not seen.joined:
-                before = identity_at(site.name, folder)
-                if not linux.rename_new(site.name, site.backup, old_folder=folder, new_folder=folder):
-                    os.link(site.name, site.backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-                    sync(folder)
-                    seen = Seen(seen.original, seen.backup, seen.copy, joined=True)
-                elif not _is_still(before, identity_at(site.backup, folder)):
+            before = identity_at(site.name, folder)
+            if seen.joined:
+                # A kill came in between the second name and the end of the first.
+                if self._is_joined(folder):
+                    os.unlink(site.name, dir_fd=folder)
+            else:
+                self._demand_unwritten(site.name)
+                give_name(site.name, site.backup, old_folder=folder, new_folder=folder)
+                if not is_still(before, identity_at(site.backup, folder)):
                     # Somebody put a new file there in the very last moment.
-                    _rename_new(site.backup, site.name, folder)
-            if seen.joined and _same_file(site.name, site.backup, folder):
-                os.unlink(site.name, dir_fd=folder)
+                    give_name(site.backup, site.name, old_folder=folder, new_folder=folder)
             sync(folder)
 
     def _link(self, seen: Seen) -> None:
         self._settle_copy()
+        self._demand_unwritten(self.site.name)
         with self._folder() as folder:
             if seen.joined or not self._swap_in_link(seen, folder):
                 self._link_over(folder, joined=seen.joined)
@@ -142,7 +144,7 @@ class Hands:
         if not linux.exchange(site.name, site.backup, folder):
             os.unlink(site.backup, dir_fd=folder)
             return False
-        if not _is_still(before, identity_at(site.backup, folder)):
+        if not is_still(before, identity_at(site.backup, folder)):
             linux.exchange(site.name, site.backup, folder)
             os.unlink(site.backup, dir_fd=folder)
             raise SourceChanged(f"{site.entry.file.array_path} changed while it was replaced by a link")
@@ -165,11 +167,24 @@ class Hands:
             raise
 
     def _demand_same(self, folder: int) -> None:
-        if not _same_file(self.site.name, self.site.backup, folder):
+        if not self._is_joined(folder):
             raise SourceChanged(f"{self.site.entry.file.array_path} changed while it was replaced by a link")
+
+    def _is_joined(self, folder: int) -> bool:
+        return same_file(lstat(self.site.name, folder), lstat(self.site.backup, folder))
+
+    def _demand_unwritten(self, name: str) -> None:
+        """Raise SourceChanged while somebody writes to a file: what is written later would not be on the cache."""
+        descriptor = self.site.open_on_array(name)
+        try:
+            if is_being_written(descriptor):
+                raise SourceChanged(f"{self.site.entry.file.array_path} is being written to")
+        finally:
+            os.close(descriptor)
 
     def _remove(self, seen: Seen) -> None:
         self._demand_shown(seen)
+        self._demand_unwritten(self.site.backup)
         with self._folder() as folder:
             os.unlink(self.site.backup, dir_fd=folder)
             sync(folder)
@@ -183,7 +198,7 @@ class Hands:
         site = self.site
         replaced = identity_at(site.name, folder)
         if replaced is None:
-            _rename_new(name, site.name, folder)
+            give_name(name, site.name, old_folder=folder, new_folder=folder)
         elif linux.exchange(name, site.name, folder):
             if not site.is_expendable(name, folder):
                 linux.exchange(name, site.name, folder)
@@ -197,7 +212,7 @@ class Hands:
     def _tidy(self, seen: Seen) -> None:
         site = self.site
         with self._folder() as folder:
-            if _same_file(site.name, site.backup, folder) if seen.joined else site.is_our_link(site.backup, folder):
+            if self._is_joined(folder) if seen.joined else site.is_our_link(site.backup, folder):
                 os.unlink(site.backup, dir_fd=folder)
             sync(folder)
 
@@ -244,24 +259,3 @@ class Hands:
                 os.close(descriptor)
             with tree.folder(site.root, site.parts[:-1]) as folder:
                 sync(folder)
-
-
-def _rename_new(old: str, new: str, folder: int) -> None:
-    if not linux.rename_new(old, new, old_folder=folder, new_folder=folder):
-        os.link(old, new, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        os.unlink(old, dir_fd=folder)
-
-
-def _is_still(before: Identity | None, after: Identity | None) -> bool:
-    """Say whether a file is unchanged but for its name; renaming may touch its ctime."""
-    return (
-        before is not None
-        and after is not None
-        and (before.device, before.inode, before.size, before.mtime_ns)
-        == (after.device, after.inode, after.size, after.mtime_ns)
-    )
-
-
-def _same_file(one: str, other: str, folder: int) -> bool:
-    first, second = identity_at(one, folder), identity_at(other, folder)
-    return first is not None and first == second

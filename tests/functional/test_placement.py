@@ -68,6 +68,7 @@ async def test_bytes_and_names_are_on_the_disk_before_what_relies_on_them(
         "rename TEMPORARY.part e1.mkv",
         "fsync Show",
         "cached",
+        "fsync Show",
         "unlink e1.mkv",
         "fsync Show",
         "fsync cache",
@@ -233,4 +234,4 @@ async def test_every_touch_of_the_array_is_counted_with_its_reason(tiers: Tiers)
     await tiers.placement.evict(entry)
 
     assert {reason for _, reason in tiers.touches} == {"cache_in", "evict"}
-    assert {operation for operation, _ in tiers.touches} == {"open", "read", "stat", "list"}
+    assert {operation for operation, _ in tiers.touches} == {"open", "read", "stat", "list", "change"}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from daemon.errors import UnmappedPath, UnsafeEvict, VerifyFailed
+from daemon.errors import UnsafeEvict, VerifyFailed
 from tests.support import placement
 from tests.support.files import LONG_AGO, Tiers
 from tests.support.placement import E1
@@ -51,7 +51,41 @@ def a_folder(tiers: Tiers) -> None:
     (tiers.array / E1).mkdir()
 
 
-@pytest.mark.parametrize("change", [missing, replaced, retimed, linked, a_folder])
+async def test_a_copy_whose_original_is_missing_is_brought_back(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    missing(tiers)
+
+    await tiers.placement.evict(entry)
+
+    assert (tiers.cached(), tiers.on_array()) == ({}, {E1: b"film", "other.mkv": b""})
+    assert (tiers.array / E1).stat().st_mtime_ns == LONG_AGO
+
+
+@pytest.mark.parametrize(("change", "newer"), [(replaced, b"a better film"), (retimed, b"film")])
+async def test_a_copy_whose_original_was_replaced_goes_and_its_content_is_kept_beside_the_newer(
+    tiers: Tiers, change: Callable[[Tiers], None], newer: bytes
+) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    change(tiers)
+
+    await tiers.placement.evict(entry)
+
+    assert (tiers.cached(), tiers.on_array()) == ({}, {E1: newer, f"{E1}.plexcached": b"film"})
+
+
+async def test_a_copy_whose_original_was_replaced_stays_where_there_is_no_name_to_keep_it_under(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    replaced(tiers)
+    tiers.film(f"{E1}.plexcached", b"somebody else's")
+
+    with pytest.raises(UnsafeEvict, match="the name of its backup is taken"):
+        await tiers.placement.evict(entry)
+
+    assert tiers.cached() == {E1: b"film"}
+    assert tiers.on_array() == {E1: b"a better film", f"{E1}.plexcached": b"somebody else's"}
+
+
+@pytest.mark.parametrize("change", [linked, a_folder])
 async def test_a_copy_whose_original_is_not_proven_stays(tiers: Tiers, change: Callable[[Tiers], None]) -> None:
     [entry] = await tiers.cache_in(tiers.film())
     change(tiers)
@@ -67,20 +101,40 @@ async def test_an_original_that_leads_out_of_the_array_proves_nothing(tiers: Tie
     (tiers.array / E1).rename(tmp_path / "outside.mkv")
     (tiers.array / E1).symlink_to(tmp_path / "outside.mkv")
 
-    with pytest.raises(UnmappedPath):
+    with pytest.raises(UnsafeEvict, match="something that is no file"):
         await tiers.placement.evict(entry)
 
     assert tiers.cached() == {E1: b"film"}
 
 
-async def test_a_copy_that_somebody_changed_stays(tiers: Tiers) -> None:
+async def test_a_copy_that_somebody_changed_is_the_newest_and_comes_back_beside_what_it_replaced(tiers: Tiers) -> None:
     [entry] = await tiers.cache_in(tiers.film())
     (tiers.cache / E1).write_bytes(b"transcoded")
 
-    with pytest.raises(UnsafeEvict, match="it was changed on the cache"):
+    await tiers.placement.evict(entry)
+
+    assert (tiers.cached(), tiers.on_array()) == ({}, {E1: b"transcoded", f"{E1}.plexcached": b"film"})
+
+
+async def test_of_two_changed_versions_both_stay(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    (tiers.cache / E1).write_bytes(b"transcoded")
+    replaced(tiers)
+
+    with pytest.raises(UnsafeEvict, match="nobody can tell which is newer"):
         await tiers.placement.evict(entry)
 
-    assert tiers.cached() == {E1: b"transcoded"}
+    assert (tiers.cached(), tiers.on_array()) == ({E1: b"transcoded"}, {E1: b"a better film"})
+
+
+async def test_a_copy_that_was_emptied_is_not_taken_for_a_newer_version(tiers: Tiers) -> None:
+    [entry] = await tiers.cache_in(tiers.film())
+    (tiers.cache / E1).write_bytes(b"")
+
+    with pytest.raises(UnsafeEvict, match="stays on the cache"):
+        await tiers.placement.evict(entry)
+
+    assert (tiers.cached(), tiers.on_array()) == ({E1: b""}, {E1: b"film"})
 
 
 async def test_a_copy_that_has_gone_needs_no_eviction_and_no_array(tiers: Tiers) -> None:

@@ -134,13 +134,13 @@ async def test_a_copy_below_roots_that_the_mapping_had_once_is_neither_claimed_n
     roots: dict[str, Any] = {changed: str(new)}
     moved = Tiers(tiers.array.parent, tiers.executor, **roots)
 
-    for question in (moved.placement.evict, moved.placement.is_gone, moved.placement.stands):
+    for question in (moved.placement.evict, moved.placement.stands):
         with pytest.raises(UnsafeEvict, match=f"^{entry.file.cache_path} stays .* set the mapping back, or remove"):
             await question(entry)
 
     assert tiers.cached() == tiers.on_array() == {E1: b"film"}
     (tiers.cache / E1).unlink()
-    assert await moved.placement.is_gone(entry)
+    assert await moved.placement.gone([entry]) == [entry]
 
 
 async def test_roots_that_move_together_by_a_folder_keep_their_copies(tiers: Tiers) -> None:

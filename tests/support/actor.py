@@ -11,7 +11,7 @@ import asyncio
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -27,13 +27,27 @@ from daemon.storage.placement import Placement
 from tests.support.files import mapping
 
 
-async def act(given: dict[str, Any], actions: Iterator[str]) -> None:
-    """Do everything that is asked for, one after the other."""
+def say(line: str) -> None:
+    """Print a line at once."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+async def act(
+    given: dict[str, Any],
+    actions: Iterator[str],
+    prepare: Callable[[], object] | None = None,
+    tell: Callable[[str], None] = say,
+) -> None:
+    """Do everything that is asked for, one after the other, and `tell` how each ended.
+
+    The thread that touches the tiers begins with `prepare`.
+    """
     root, transfer = Path(given.pop("root")), TransferSettings(sidecars="all", verify=given.pop("verify", "size"))
     chosen = mapping(root, **given)
     mappings = Mappings([chosen])
     # One thread, so that a system call that is counted is the same each time.
-    with ThreadPoolExecutor(1) as executor:
+    with ThreadPoolExecutor(1, initializer=prepare) as executor:
         async with Store(root / "state") as store:
             placement = Placement(mappings, transfer, executor, on_touch=lambda *_: None, now=time.time)
             custody = Custody(store, placement)
@@ -49,15 +63,9 @@ async def act(given: dict[str, Any], actions: Iterator[str]) -> None:
                     else:
                         await custody.evict(mappings.resolve(f"/data/tv/{name}").array_path)
                 except OndeckdError as error:
-                    say(f"failed {action}: {type(error).__name__}: {error}")
+                    tell(f"failed {action}: {type(error).__name__}: {error}")
                 else:
-                    say(f"done {action}")
-
-
-def say(line: str) -> None:
-    """Print a line at once."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+                    tell(f"done {action}")
 
 
 if __name__ == "__main__":

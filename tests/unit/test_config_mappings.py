@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from daemon.config import build, unbuilt_placements
+from daemon.config import build
 from tests.support.configs import FILMS, TV, faults_of
 
 
@@ -125,20 +125,6 @@ def test_the_merged_view_is_neither_of_the_tiers(union: str) -> None:
 @pytest.mark.parametrize("anchor", ["/mnt/user0/tv/.mounted", "../.mounted"])
 def test_an_anchor_lies_below_its_array(anchor: str) -> None:
     assert "mapping.0.anchor:" in found(TV | {"anchor": anchor})
-
-
-@pytest.mark.parametrize(
-    ("serve", "original"),
-    [("union", "backup"), ("union", "remove"), ("symlink", "backup"), ("symlink", "remove")],
-)
-def test_a_placement_that_does_not_exist_yet_is_valid_and_named(serve: str, original: str) -> None:
-    mapping = FILMS | {"serve": serve, "original": original}
-    settings = build({"mapping": [TV, mapping]})
-
-    (line,) = unbuilt_placements(settings)
-
-    assert line.startswith(f'mapping "Films": serve = "{serve}" with original = "{original}" does not exist')
-    assert unbuilt_placements(build({"mapping": [TV, mapping | {"enabled": False}]})) == []
 
 
 def test_a_faulty_mapping_hides_no_fault_of_the_others() -> None:
