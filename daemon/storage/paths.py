@@ -98,12 +98,13 @@ def link_text(mapping: MappingSettings, file: File) -> str:
     return os.path.relpath(target, os.path.dirname(beside))  # noqa: PTH120 - text only
 
 
-def temporary_beside(name: str) -> str:
-    """Return the temporary name that is used beside the file of that name.
+def temporary_beside(name: str, what: str) -> str:
+    """Return the temporary name that is used beside the file of that name for `what` (``copy`` or ``link``).
 
     It is always the same, so that it is found again after a crash without a look at the whole folder.
     """
-    return f"{OWN_PREFIX}{hashlib.blake2b(os.fsencode(name), digest_size=16).hexdigest()}.part"
+    text = os.fsencode(f"{what}/{name}")
+    return f"{OWN_PREFIX}{hashlib.blake2b(text, digest_size=16).hexdigest()}.part"
 
 
 @dataclass(frozen=True, slots=True)

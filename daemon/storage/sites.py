@@ -36,7 +36,8 @@ class Site:
             self._strayed()
         self.name = self.parts[-1]
         self.backup = self.name + BACKUP_SUFFIX
-        self.temporary = temporary_beside(self.name)
+        self.temporary = temporary_beside(self.name, "copy")
+        self.temporary_link = temporary_beside(self.name, "link")
 
     def copy(self) -> os.stat_result | None:
         """Return what stands at the copy's name, None if nothing does. Never looks at the array.

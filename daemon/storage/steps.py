@@ -13,7 +13,7 @@ from daemon.storage import anchors, linux, manifest, tree
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
 from daemon.storage.names import give_name, identity_at, is_being_written, is_still, lstat, same_file, sync
-from daemon.storage.site import Site, demand_union
+from daemon.storage.sites import Site, demand_union
 from daemon.storage.states import COPYING, At, End, Seen, Step, decide
 
 
@@ -61,18 +61,20 @@ class Hands:
     def sweep(self) -> None:
         """Remove what an interrupted step left beside the original."""
         with self._lock, translated(self.site.entry.file.array_path), self.site.array_folder() as folder:
-            if folder is not None:
-                self._sweep(folder)
-
-    def _sweep(self, folder: int) -> None:
-        with suppress(FileNotFoundError):
-            os.unlink(self.site.temporary, dir_fd=folder)
+            for name in (self.site.temporary, self.site.temporary_link):
+                with suppress(FileNotFoundError):
+                    if folder is not None:
+                        os.unlink(name, dir_fd=folder)
 
     def place(self, step: Step) -> None:
         """Give the sealed copy beside the original its name, if `step` still is the next one."""
         with self._lock:
-            if self._idle or self._next(Goal.UNCACHED)[0] is not step:
+            found, seen = self._next(Goal.UNCACHED)
+            if self._idle or found is not step:
                 raise SourceChanged(f"{self.site.entry.file.array_path} changed while it was copied back")
+            if step is Step.COPY_BACK and seen.original is At.RECORDED:
+                # Under links nothing else would serve the file between the two.
+                (self._link if self.site.entry.placement.startswith("symlink") else self._hide)(seen)
             with self._folder() as folder:
                 if step is Step.PARK:
                     give_name(self.site.temporary, self.site.backup, old_folder=folder, new_folder=folder)
@@ -120,11 +122,20 @@ class Hands:
                     os.unlink(site.name, dir_fd=folder)
             else:
                 self._demand_unwritten(site.name)
-                give_name(site.name, site.backup, old_folder=folder, new_folder=folder)
+                self._put_aside(folder)
                 if not is_still(before, identity_at(site.backup, folder)):
                     # Somebody put a new file there in the very last moment.
                     give_name(site.backup, site.name, old_folder=folder, new_folder=folder)
             sync(folder)
+
+    def _put_aside(self, folder: int) -> None:
+        name, backup = self.site.name, self.site.backup
+        if linux.rename_new(name, backup, old_folder=folder, new_folder=folder):
+            return
+        # Not by a second name and the end of the first, as `give_name` would: others may put a new file at the first.
+        if lstat(backup, folder):
+            raise SourceChanged(f"{self.site.entry.file.array_path}: {backup} has appeared beside it")
+        os.rename(name, backup, src_dir_fd=folder, dst_dir_fd=folder)
 
     def _link(self, seen: Seen) -> None:
         self._settle_copy()
@@ -152,8 +163,9 @@ class Hands:
 
     def _link_over(self, folder: int, *, joined: bool) -> None:
         site = self.site
-        temporary = site.temporary
-        self._sweep(folder)
+        temporary = site.temporary_link
+        with suppress(FileNotFoundError):
+            os.unlink(temporary, dir_fd=folder)
         os.symlink(site.entry.link, temporary, dir_fd=folder)
         try:
             if not joined:
@@ -222,6 +234,7 @@ class Hands:
             sync(folder)
         self._demand_proof(seen)
         proven = site.copy()
+        self._demand_unwritten_copy()
         with translated(site.entry.file.cache_path), tree.folder(site.root, site.parts[:-1]) as folder:
             if proven is None or identity_at(site.name, folder) != Identity.of(proven):
                 site.refuse("it is being changed on the cache; wait until nobody writes to it")
@@ -229,16 +242,28 @@ class Hands:
             sync(folder)
         tree.remove_empty(site.root, site.parts[:-1])
 
+    def _demand_unwritten_copy(self) -> None:
+        site = self.site
+        with translated(site.entry.file.cache_path, gone=SourceChanged):
+            descriptor = tree.open_file(site.root, site.parts)
+        try:
+            if is_being_written(descriptor):
+                site.refuse("it is being changed on the cache; wait until nobody writes to it")
+        finally:
+            os.close(descriptor)
+
     def _demand_proof(self, seen: Seen) -> None:
         """Open what makes the copy dispensable; where its checksum was read, it must not have changed since."""
         site = self.site
         descriptor = site.open_on_array(site.proof(seen))
         try:
-            found = Identity.of(os.fstat(descriptor))
+            found = os.fstat(descriptor)
         finally:
             os.close(descriptor)
-        if self.proof not in (None, found):
-            site.refuse("the original changed while it was read; wait until nobody writes to it")
+        copy = site.copy() if seen.copy is At.NEWER else None
+        wanted = (copy.st_size, copy.st_mtime_ns) if copy else (site.entry.file.size, site.entry.mtime_ns)
+        if (found.st_size, found.st_mtime_ns) != wanted or self.proof not in (None, Identity.of(found)):
+            site.refuse("the original is being changed; wait until nobody writes to it")
 
     def _demand_shown(self, seen: Seen) -> None:
         """Raise TierUnavailable unless Plex reads the copy, and have it survive a power cut."""
