@@ -201,6 +201,20 @@ def test_a_hole_that_takes_its_time_is_passed_slice_by_slice(tmp_path: Path, mon
     job.files.close()
 
 
+def test_a_hole_that_takes_no_time_is_passed_in_few_steps(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sparse(tmp_path / "source", HUGE)
+    job = Job(tmp_path, None)
+    sizes: list[int] = []
+    monkeypatch.setattr(os, "ftruncate", lambda _file, size: sizes.append(size))
+    monkeypatch.setattr(time, "monotonic", lambda: 0.0)
+
+    job.copy.step()
+
+    assert sizes[-1] == HUGE
+    assert len(sizes) < 30
+    job.files.close()
+
+
 @pytest.mark.parametrize("checked", [False, True])
 async def test_a_sparse_file_that_is_cut_off_in_a_hole_is_noticed(
     tmp_path: Path, executor: ThreadPoolExecutor, monkeypatch: pytest.MonkeyPatch, checked: bool

@@ -1,7 +1,8 @@
 """A process with the real store, journal and placement, and nothing else: to be killed, starved and lied to.
 
 ``python -m tests.support.actor JSON ACTION [NAME] …``; the actions are ``recover``, ``cache_in NAME``, ``evict NAME``.
-The JSON object holds ``root`` (with the folders ``array``, ``cache`` and ``state`` below it) and keys of the mapping.
+The JSON object holds ``root`` (with the folders ``array``, ``cache`` and ``state`` below it) and keys of the mapping;
+with ``alone`` true everything happens in the main thread, in the one order that there is.
 Says ``done ACTION`` on standard output after each, or ``failed ACTION: …``, and goes on.
 """
 
@@ -25,9 +26,10 @@ from daemon.state.store import Store
 from daemon.storage.paths import Mappings
 from daemon.storage.placement import Placement
 from tests.support.files import mapping
+from tests.support.inline import Inline
 
 
-def say(line: str) -> None:
+def to_standard_output(line: str) -> None:
     """Print a line at once."""
     sys.stdout.write(f"{line}\n")
     sys.stdout.flush()
@@ -37,18 +39,22 @@ async def act(
     given: dict[str, Any],
     actions: Iterator[str],
     prepare: Callable[[], object] | None = None,
-    tell: Callable[[str], None] = say,
+    tell: Callable[[str], None] = to_standard_output,
 ) -> None:
     """Do everything that is asked for, one after the other, and `tell` how each ended.
 
     The thread that touches the tiers begins with `prepare`.
     """
+    alone = given.pop("alone", False)
     root, transfer = Path(given.pop("root")), TransferSettings(sidecars="all", verify=given.pop("verify", "size"))
     chosen = mapping(root, **given)
     mappings = Mappings([chosen])
     # One thread, so that a system call that is counted is the same each time.
-    with ThreadPoolExecutor(1, initializer=prepare) as executor:
-        async with Store(root / "state") as store:
+    with Inline(prepare) if alone else ThreadPoolExecutor(1, initializer=prepare) as executor:
+        store = Store(root / "state")
+        if alone:
+            store._executor = executor
+        async with store:
             placement = Placement(mappings, transfer, executor, on_touch=lambda *_: None, now=time.time)
             custody = Custody(store, placement)
             for action in actions:

@@ -13,6 +13,7 @@ def _program(name: str, package: str) -> pytest.MarkDecorator:
 
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+needs_btrfs = _program("mkfs.btrfs", "btrfs-progs")
 needs_ext4 = _program("mkfs.ext4", "e2fsprogs")
 needs_mergerfs = _program("mergerfs", "mergerfs")
 needs_openssl = _program("openssl", "openssl")
