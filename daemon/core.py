@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 
 from daemon import __version__
 from daemon.asking import Asker
+from daemon.auditing import auditing
 from daemon.config import Settings
 from daemon.custody import Custody
 from daemon.dispatch import Dispatcher
@@ -41,9 +41,6 @@ from daemon.workers import Workers
 
 log = structlog.get_logger()
 
-_THREADS_PER_WORKER = 2
-_THREADS_PER_MAPPING = 4
-
 
 class Core:
     """Everything between the open database and the running tasks.
@@ -68,8 +65,9 @@ class Core:
         self._holds = Holds(self.live, self.store, given.clock, self._asker, self.dispatcher.tasks_added)
         self.placement = self._make_placement()
         self._custody = Custody(self.store, self.placement)
+        replan = self.dispatcher.request_replan
         self.reconcile = Reconcile(
-            self.store, self.placement, self._custody, self.feed, replan=self.dispatcher.request_replan
+            self.store, self.placement, self._custody, self.feed, replan=replan, dry_run=given.dry_run
         )
         self.jobs = self._make_jobs()
         self.workers = self._make_workers()
@@ -212,7 +210,9 @@ class Core:
 
     def web_context(self) -> WebContext:
         """Return what the HTTP server is given."""
-        return WebContext(self.service, self.feed, self.metrics, lambda: self.live.settings, self._secret)
+        given, touch = self._given, self.metrics.array_operation
+        auditor = auditing(given, self.live, self._custody, self.dispatcher, self.listener, touch=touch)
+        return WebContext(self.service, self.feed, self.metrics, lambda: self.live.settings, self._secret, auditor)
 
     def hangs(self) -> bool:
         """Say whether threads hang in calls to a file system."""
@@ -288,10 +288,3 @@ class Core:
 
     def _log_as(self, settings: Settings) -> None:
         configure(settings.log, sys.stderr, secrets=[*secrets_of(settings), self._secret], env=self._given.env)
-
-
-def executor_for(settings: Settings) -> ThreadPoolExecutor:
-    """Return threads for all file work: enough that a hanging disk leaves some for the others."""
-    workers = settings.transfer.to_cache + settings.transfer.to_array
-    size = _THREADS_PER_WORKER * workers + _THREADS_PER_MAPPING * max(1, len(settings.mapping))
-    return ThreadPoolExecutor(size, "files")

@@ -28,13 +28,21 @@ class Reconcile:
     """Looks at the caches, never at the array. `replan` is called when something was dropped."""
 
     def __init__(
-        self, store: Store, placement: Placement, custody: Custody, feed: Feed, *, replan: Callable[[], None]
+        self,
+        store: Store,
+        placement: Placement,
+        custody: Custody,
+        feed: Feed,
+        *,
+        replan: Callable[[], None],
+        dry_run: bool = False,
     ) -> None:
         self._store = store
         self._placement = placement
         self._custody = custody
         self._feed = feed
         self._replan = replan
+        self._dry_run = dry_run
         self._asked = asyncio.Event()
         self._everything = False
         self._plex_paths: set[str] = set()
@@ -60,6 +68,8 @@ class Reconcile:
 
     async def look(self, plex_paths: Iterable[str] | None = None) -> None:
         """Drop the entries of these files (none named: of all) whose copies are gone from a cache that is mounted."""
+        if self._dry_run:
+            return  # their originals would be brought back
         if plex_paths is not None:
             await self._compare(await self._store.run(lambda connection: ledger.of_plex_paths(connection, plex_paths)))
             return

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from daemon.model import Changes, Demand, Item, ItemType, MediaFile, Retention, User
-from daemon.state.rows import DEMAND, demand, select
+from daemon.state.rows import DEMAND, demand, select, to_db
 
 _RETAINED = (
     "SELECT f.plex_path, max(r.until) FROM retentions AS r JOIN item_files AS f USING (rating_key) WHERE r.until > ?"
@@ -88,7 +88,7 @@ def files_that_matter(connection: sqlite3.Connection) -> list[tuple[str, str, in
 
 def keys_of_file(connection: sqlite3.Connection, plex_path: str) -> list[str]:
     """Return the rating keys that a file belongs to (several for a multi-episode file)."""
-    rows = select(connection, "SELECT rating_key FROM item_files WHERE plex_path = ?", plex_path)
+    rows = select(connection, "SELECT rating_key FROM item_files WHERE plex_path = ?", to_db(plex_path))
     return [key for (key,) in rows]
 
 
@@ -152,13 +152,13 @@ def retained(connection: sqlite3.Connection, now: float) -> dict[str, float]:
 
 def is_retained(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:
     """Say whether this one file is retained."""
-    return bool(select(connection, f"{_RETAINED} AND f.plex_path = ? GROUP BY f.plex_path", now, plex_path))
+    return bool(select(connection, f"{_RETAINED} AND f.plex_path = ? GROUP BY f.plex_path", now, to_db(plex_path)))
 
 
 def is_demanded(connection: sqlite3.Connection, plex_path: str) -> bool:
     """Say whether anybody demands this one file (as Plex sees it)."""
     sql = "SELECT 1 FROM demands JOIN item_files AS f USING (rating_key) WHERE f.plex_path = ? LIMIT 1"
-    return bool(select(connection, sql, plex_path))
+    return bool(select(connection, sql, to_db(plex_path)))
 
 
 def forget_idle(connection: sqlite3.Connection, before: float) -> None:

@@ -10,8 +10,8 @@ import pytest
 from daemon.config import MappingSettings
 from daemon.model import Entry
 from daemon.storage import manifest
-from daemon.storage.site import vanished
 from daemon.storage.paths import OWN_FOLDER, file_below
+from daemon.storage.sites import vanished
 
 NAMES = ("Show/e1.mkv", "Show/e\udcff2.mkv", "Show/\n\u2028 e3.mkv")
 
