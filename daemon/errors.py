@@ -59,7 +59,11 @@ class PlexNotFound(PlexError):
 
 
 class StorageError(OndeckdError):
-    """Something about files."""
+    """Something about files. `path` lies on the tier that failed; empty where that is not known."""
+
+    def __init__(self, message: str = "", *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class NoSpace(StorageError):
@@ -93,6 +97,10 @@ class TierUnavailable(StorageError):
 
     retry = True
     level: ClassVar[Level] = "error"
+
+
+class TierRefused(TierUnavailable):
+    """A tier may not be changed: it is mounted read-only, or this user has no permission."""
 
 
 class AnchorMissing(StorageError):

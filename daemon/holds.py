@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
+from typing import TypeVarTuple
 
 import structlog
 
@@ -19,6 +20,7 @@ from daemon.errors import (
     OndeckdError,
     SourceMissing,
     StorageError,
+    TierRefused,
     TierUnavailable,
     UnmappedPath,
 )
@@ -26,30 +28,40 @@ from daemon.live import Live
 from daemon.model import TaskKind, TaskState
 from daemon.state import ledger, tasks
 from daemon.state.store import Store
-from daemon.storage import anchors, tree
-from daemon.storage.faults import translated
+from daemon.tiers import Tier, demand_cache, demand_tiers, demand_writable, tier_of
 
 log = structlog.get_logger()
+
+Ts = TypeVarTuple("Ts")
 
 LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 _SECONDS = 30.0
 """How often it is looked whether a mapping works again."""
+_PAUSE = {Tier.CACHE: 30.0, Tier.ARRAY: 300.0}
+"""Seconds after which a task tries whether a full tier has room; on the array each try wakes a disk."""
+_FILLS = {Tier.ARRAY: TaskKind.EVICT, Tier.CACHE: TaskKind.CACHE_IN}
+"""The tasks that need room on a tier. What leaves a full cache makes room on it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why a mapping is held, and (for lack of space) until when; then one task tries again."""
+    """Why a mapping is held, and (for lack of space) until when; then one task tries again.
+
+    `disk` is the file system of the tier. `folder`: where on the array nothing could be written.
+    """
 
     kind: type[OndeckdError]
     why: str
     until: float
+    disk: int | None = None
+    folder: str = ""
 
 
 class Holds:
-    """One line when a mapping is held and one when it works again, however many files are concerned.
+    """One line when mappings are held and one when they work again, however many files are concerned.
 
-    `bell` wakes the workers.
+    Mappings whose tiers lie on one file system are held together. `bell` wakes the workers.
     """
 
     def __init__(self, live: Live, store: Store, clock: Clock, asker: Asker, bell: Bell) -> None:
@@ -58,54 +70,56 @@ class Holds:
         self._clock = clock
         self._asker = asker
         self._bell = bell
-        self._holds: dict[str, Hold] = {}
+        self._holds: dict[tuple[str, Tier], Hold] = {}
 
     async def blame(self, mapping: str, error: OndeckdError) -> bool:
         """Hold the mapping if a tier of it is what failed; say whether that is so. If not, it is the one file."""
-        cause: OndeckdError | None = error
-        if isinstance(error, TierUnavailable | SourceMissing):
-            cause = await self._trouble(mapping)
-        elif not isinstance(error, NoSpace | AnchorMissing):
+        try:
+            found = await self._found(self._live.mappings.by_name(mapping), error)
+        except UnmappedPath:  # it was taken out of the configuration
             return False
-        if cause is None:
-            return False
-        known = mapping in self._holds
-        why = str(cause).removeprefix(f"{mapping}: ")
-        self._holds[mapping] = Hold(type(cause), why, self._clock.now() + _SECONDS)
-        if not known:
-            log.log(LEVELS[cause.level], "mapping_held", mapping=mapping, why=why)
+        fresh = sorted({name for name, tier in found if (name, tier) not in self._holds})
+        self._holds |= found
+        if fresh:
+            first = next(iter(found.values()))
+            log.log(LEVELS[first.kind.level], "mapping_held", mapping=", ".join(fresh), why=first.why)
             self._bell.ring()
-        return True
+        return bool(found)
 
-    def succeeded(self, mapping: str) -> None:
-        """Note that a task of the mapping has succeeded."""
-        hold = self._holds.get(mapping)
-        if hold is None or hold.kind is not NoSpace:
-            self.release(mapping)
-            return
-        # A small file may fit where a large one does not: the next may try, and all is well when none waits any more.
-        self._holds[mapping] = replace(hold, until=self._clock.now())
-        self._bell.ring()
+    def succeeded(self, mapping: str, kind: TaskKind | None = None) -> None:
+        """Note that a task of the mapping has succeeded; of which kind, where that is known."""
+        over = []
+        for tier in Tier:
+            hold = self._holds.get((mapping, tier))
+            if hold is None:
+                continue
+            if hold.kind is not NoSpace:
+                over.append((mapping, tier))
+            elif tier is Tier.CACHE or kind is TaskKind.EVICT:
+                # A small file may fit where a large one does not: the next may try, and all is well when none waits.
+                for key in self._together(tier, hold):
+                    self._holds[key] = replace(self._holds[key], until=self._clock.now())
+                self._bell.ring()
+        self._let_go(over)
 
     def release(self, mapping: str) -> None:
         """Note that the mapping works again."""
-        if self._holds.pop(mapping, None):
-            log.info("mapping_released", mapping=mapping)
-            self._bell.ring()
+        self._let_go([key for key in self._holds if key[0] == mapping])
 
     def held(self, kind: TaskKind) -> list[str]:
         """Return the mappings of which no task of this kind may be claimed now."""
         now = self._clock.now()
-        return [
-            mapping
-            for mapping, hold in self._holds.items()
-            # What leaves a full cache makes room on it.
-            if hold.kind is not NoSpace or (kind is TaskKind.CACHE_IN and hold.until > now)
-        ]
+        names = {
+            name: None
+            for (name, tier), hold in self._holds.items()
+            if hold.kind is not NoSpace or (_FILLS[tier] is kind and hold.until > now)
+        }
+        return list(names)
 
     def problems(self) -> dict[str, Hold]:
-        """Return why each mapping is held."""
-        return dict(self._holds)
+        """Return why each mapping is held; of two reasons, what is wrong with its cache."""
+        ordered = sorted(self._holds.items(), key=lambda item: item[0][1] is Tier.CACHE)
+        return {name: hold for (name, _), hold in ordered}
 
     def next_release(self) -> float | None:
         """Return when a mapping may be tried again without the bell being rung."""
@@ -120,28 +134,118 @@ class Holds:
                 await self._bell.wait(heard, None)
                 continue
             await self._clock.sleep(_SECONDS)
-            for mapping, hold in self.problems().items():
-                if await self._is_over(mapping, hold):
-                    self.release(mapping)
+            over = [(key, hold) for key, hold in list(self._holds.items()) if await self._is_over(*key, hold)]
+            # Another error may have come meanwhile.
+            self._let_go([key for key, hold in over if self._holds.get(key) is hold])
 
-    async def _is_over(self, mapping: str, hold: Hold) -> bool:
+    def _let_go(self, keys: Iterable[tuple[str, Tier]]) -> None:
+        if names := {name for name, tier in keys if self._holds.pop((name, tier), None)}:
+            self._bell.ring()
+            if freed := sorted(names - {name for name, _ in self._holds}):
+                log.info("mapping_released", mapping=", ".join(freed))
+
+    def _together(self, tier: Tier, hold: Hold) -> list[tuple[str, Tier]]:
+        return [
+            (name, other)
+            for (name, other), found in self._holds.items()
+            if (other, found.kind, found.disk) == (tier, hold.kind, hold.disk)
+        ]
+
+    async def _is_over(self, name: str, tier: Tier, hold: Hold) -> bool:
         if hold.kind is not NoSpace:
-            return await self._trouble(mapping) is None
+            return await self._trouble(name, hold.folder) is None
         # Only a copy can tell, and while one waits it will.
         waiting = await self._store.run(
             lambda connection: tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
         )
-        return not any(task.kind is TaskKind.CACHE_IN and task.file.mapping == mapping for task in waiting)
+        names = {name for name, _ in self._together(tier, hold)}
+        return not any(task.kind is _FILLS[tier] and task.file.mapping in names for task in waiting)
 
-    async def _trouble(self, name: str) -> StorageError | None:
-        """Return what is wrong with a mapping's tiers as a whole."""
+    async def _found(self, mapping: MappingSettings, error: OndeckdError) -> dict[tuple[str, Tier], Hold]:
+        """Return what is to be held because of an error, the mapping itself first; nothing if it is the one file."""
+        tier = tier_of(mapping, error)
+        if isinstance(error, NoSpace):
+            return await self._full(mapping, tier, error)
+        if isinstance(error, AnchorMissing):
+            return {(mapping.name, tier): self._hold(mapping, error)}
+        if not isinstance(error, TierUnavailable | SourceMissing):
+            return {}
+        refused = isinstance(error, TierRefused) and tier is Tier.ARRAY and mapping.original != "keep"
+        folder = os.path.dirname(error.path) if refused else ""  # noqa: PTH120 - surrogates
+        cause = await self._trouble(mapping.name, folder)
+        return {} if cause is None else await self._broken(mapping, cause, folder)
+
+    async def _full(self, mapping: MappingSettings, tier: Tier, error: NoSpace) -> dict[tuple[str, Tier], Hold]:
+        # Elsewhere originals go back by name: a copy that has to go back is the exception, and one file's matter.
+        if tier is Tier.ARRAY and mapping.original != "remove":
+            return {}
+        beside, disk = await self._beside(mapping, tier)
+        return {
+            (one.name, tier): self._hold(one, error, _PAUSE[tier], disk=disk)
+            for one in (mapping, *beside)
+            if tier is Tier.CACHE or one.original == "remove"
+        }
+
+    async def _broken(self, mapping: MappingSettings, cause: StorageError, folder: str) -> dict[tuple[str, Tier], Hold]:
+        tier = tier_of(mapping, cause)
+        found = {(mapping.name, tier): self._hold(mapping, cause, folder=folder)}
+        if not isinstance(cause, AnchorMissing):
+            for one in (await self._beside(mapping, tier))[0]:
+                # What a file system refuses to one mapping it may well let another do.
+                trouble = await (
+                    self._asked(one, "cache", demand_cache, one, await self._used(one.name))
+                    if tier is Tier.CACHE
+                    else self._asked(one, "writable", demand_writable, one, one.array)
+                )
+                if trouble:
+                    found[one.name, tier] = self._hold(one, trouble, folder=one.array if folder else "")
+        return found
+
+    def _hold(
+        self,
+        mapping: MappingSettings,
+        error: OndeckdError,
+        seconds: float = 0.0,
+        *,
+        disk: int | None = None,
+        folder: str = "",
+    ) -> Hold:
+        kind = TierUnavailable if isinstance(error, TierUnavailable) else type(error)
+        why = str(error).removeprefix(f"{mapping.name}: ")
+        return Hold(kind, why, self._clock.now() + seconds, disk, folder)
+
+    async def _beside(self, mapping: MappingSettings, tier: Tier) -> tuple[list[MappingSettings], int | None]:
+        """Return the other mappings that have this tier on the same file system, and which that is."""
+        disk = await self._disk(mapping, tier)
+        others = [one for one in self._live.settings.mapping if one.enabled and one.name != mapping.name]
+        if tier is Tier.ARRAY:  # one that is never written to is never looked at
+            others = [one for one in others if one.original != "keep"]
+        return [one for one in others if disk is not None and await self._disk(one, tier) == disk], disk
+
+    async def _disk(self, mapping: MappingSettings, tier: Tier) -> int | None:
+        try:
+            return await self._asker.ask(f"disk {tier} {mapping.name}", tier.disk, mapping)
+        except (OSError, TimeoutError):
+            return None
+
+    async def _trouble(self, name: str, folder: str) -> StorageError | None:
+        """Return what is wrong with a mapping's tiers as a whole. `folder`: see `demand_tiers`."""
         try:
             mapping = self._live.mappings.by_name(name)
         except UnmappedPath:  # it was taken out of the configuration
             return None
-        used = await self._store.run(lambda connection: ledger.has_entries(connection, name))
+        # Two questions, because who asks while one is being answered gets that answer.
+        about = "tiers, to be written" if folder else "tiers"
+        return await self._asked(mapping, about, demand_tiers, mapping, await self._used(name), folder)
+
+    async def _used(self, name: str) -> bool:
+        return await self._store.run(lambda connection: ledger.has_entries(connection, name))
+
+    async def _asked(
+        self, mapping: MappingSettings, about: str, call: Callable[[*Ts], None], *args: *Ts
+    ) -> StorageError | None:
         try:
-            await self._asker.ask(f"trouble {name}", _demand_tiers, mapping, used)
+            await self._asker.ask(f"{about} {mapping.name}", call, *args)
         except TimeoutError:
             return TierUnavailable(f"{mapping.array} or {mapping.cache} does not answer")
         except (TierUnavailable, AnchorMissing) as error:
@@ -149,15 +253,3 @@ class Holds:
         except StorageError:
             return None
         return None
-
-
-def _demand_tiers(mapping: MappingSettings, used: bool) -> None:
-    """Raise what keeps every copy of a mapping from succeeding. `used`: the ledger has files on this cache."""
-    anchors.demand_anchor(mapping)
-    if used and not tree.has_own_folder(mapping.cache):
-        raise tree.not_our_cache(mapping.cache)
-    with translated(mapping.cache, gone=TierUnavailable), tree.probe_file(mapping.cache) as name:
-        if os.path.lexists(Path(mapping.array, name)):
-            raise TierUnavailable(f"{mapping.array} shows the cache's files; it must be the slow tier alone")
-        if mapping.union and not os.path.lexists(Path(mapping.union, name)):
-            raise TierUnavailable(f"{mapping.union} does not show what lies on {mapping.cache}; is it mounted?")

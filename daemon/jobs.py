@@ -28,6 +28,8 @@ _BACK_OFF = 5.0
 _REST, _LONG_REST = 3600.0, 86_400.0
 """Seconds for which a file that failed is left alone, unless it is played or asked for again: one that may succeed
 later, and one of which nobody knows why it should."""
+_FULL_ARRAY = 600.0
+"""Seconds after which a file that found no room on the array is tried again: each try wakes a disk."""
 _ROOM_BACK_OFF = 60.0
 """The same as `_BACK_OFF` for a file that is larger than the room that was counted on."""
 
@@ -113,16 +115,20 @@ class Jobs:
 
     def _reporter(self, task: Task) -> Callable[[int, int], None]:
         report = self._progress.reporter(task)
-        begun = False
+        back = task.kind is TaskKind.EVICT
+        begun: float | None = None
 
         def heard(done: int, total: int) -> None:
             nonlocal begun
             # Only now, because a copy that finds no room is tried again and again without ever beginning.
-            if not begun:
-                begun = True
-                started = "cache_in_started" if task.kind is TaskKind.CACHE_IN else "copy_back_started"
-                log.info(started, path=task.file.array_path, bytes=total, why=task.why, task=task.id)
+            if begun is None:
+                begun = self._clock.now()
+                event = "copy_back_started" if back else "cache_in_started"
+                log.info(event, path=task.file.array_path, bytes=total, why=task.why, task=task.id)
             report(done, total)
+            if back and done == total:
+                self._metrics.copied("to_array", total, self._clock.now() - begun)
+                begun = None
 
         return heard
 
@@ -136,7 +142,7 @@ class Jobs:
             tasks.finish(connection, task.id, TaskState.SUCCEEDED, now)
 
         await self._store.run(outcome)
-        self._holds.succeeded(task.file.mapping)
+        self._holds.succeeded(task.file.mapping, task.kind)
         size = sum(entry.file.size for entry in entries)
         seconds = now - (task.started_at or now)
         if task.kind is TaskKind.CACHE_IN:
@@ -156,6 +162,11 @@ class Jobs:
         if held and not isinstance(error, NoSpace):
             log.debug("task_waits", **about)
             await self._put_back(task, str(error))
+            return
+        if held and task.kind is TaskKind.EVICT:
+            # A full array says nothing about the file. Another may fit, so this one does not go first.
+            log.debug("task_waits", **about)
+            await self._put_back(task, str(error), not_before=self._clock.now() + _FULL_ARRAY)
             return
         if not error.retry or task.attempts >= _ATTEMPTS:
             log.log(LEVELS[error.level], "task_failed", **about)

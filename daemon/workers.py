@@ -47,6 +47,8 @@ class Workers:
         self._started: dict[TaskKind, int] = dict.fromkeys(TaskKind, 0)
         self._stopping = False
         self.paused = False
+        self.leaving = False
+        """Whether evictions go on while paused."""
 
     async def run(self) -> None:
         """Keep as many workers as the settings say, until `stop` and the end of the last task."""
@@ -82,7 +84,7 @@ class Workers:
 
     async def _claim(self, kind: TaskKind) -> tuple[Task | None, float | None]:
         """Return the next task, or None and how many seconds there is nothing to do unless the bell rings."""
-        if self.paused:
+        if self.paused and not (self.leaving and kind is TaskKind.EVICT):
             return None, None
         if kind is TaskKind.EVICT and not self._may_evict():
             return None, _LOOK_AGAIN  # what waits to leave may be playing now

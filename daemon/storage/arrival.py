@@ -18,7 +18,7 @@ from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
 from daemon.storage.names import identity_at, is_being_written
 from daemon.storage.paths import OWN_PREFIX, link_text, parts_below
-from daemon.storage.site import demand_union
+from daemon.storage.sites import demand_union
 from daemon.storage.space import room
 from daemon.storage.states import BACKUP_SUFFIX
 from daemon.storage.steps import Hands
@@ -85,9 +85,10 @@ class Arrival:
             with translated(self.file.array_path):
                 source = tree.open_file(self._mapping.array, self._parts)
             try:
-                found = os.fstat(source)
-                self._examine(found)
-                self._demand_unwritten(source)
+                with translated(self.file.array_path):
+                    found = os.fstat(source)
+                    self._examine(found)
+                    self._demand_unwritten(source)
                 self._demand_union(found.st_size, found.st_mtime_ns)
                 with translated(self._mapping.cache, gone=TierUnavailable):
                     self._demand_room(found.st_size)

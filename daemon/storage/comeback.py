@@ -13,7 +13,8 @@ from daemon.storage import anchors, tree
 from daemon.storage.draft import Draft
 from daemon.storage.faults import translated
 from daemon.storage.mover import OpenFiles
-from daemon.storage.site import Site
+from daemon.storage.names import is_being_written
+from daemon.storage.sites import Site
 from daemon.storage.states import At, Step, copy_at
 from daemon.storage.steps import Hands
 
@@ -49,7 +50,9 @@ class Comeback:
             with translated(site.entry.file.cache_path, gone=SourceChanged):
                 source = tree.open_file(site.root, site.parts)
             try:
-                size = os.fstat(source).st_size
+                with translated(site.entry.file.cache_path, gone=SourceChanged):
+                    self._demand_unwritten(source)
+                    size = os.fstat(source).st_size
                 site.touched("open")
                 with translated(path, gone=TierUnavailable), self._folder() as folder:
                     self._demand_room(folder, size)
@@ -83,6 +86,8 @@ class Comeback:
             site = self._site
             with translated(site.entry.file.cache_path, gone=SourceChanged):
                 self.draft.demand_unchanged(site.copy() or _gone(site))
+                with self.files.borrowed() as (source, _):
+                    self._demand_unwritten(source)
             with translated(site.entry.file.array_path, gone=SourceChanged):
                 self._hands.place(self._step)
             self.draft.release()
@@ -103,6 +108,11 @@ class Comeback:
                 f"{self._site.entry.file.cache_path} has rotted: its checksum is not the recorded one; restore it from "
                 "elsewhere, or remove it by hand"
             )
+
+    def _demand_unwritten(self, source: int) -> None:
+        # What is written later would go into a file without a name.
+        if is_being_written(source):
+            raise SourceChanged(f"{self._site.entry.file.cache_path} is being written to")
 
     def _demand_room(self, folder: int, size: int) -> None:
         found = os.fstatvfs(folder)

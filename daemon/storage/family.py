@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import TypeVar, TypeVarTuple
 
 import structlog
@@ -51,18 +51,35 @@ class Family:
 
     async def bring(self) -> list[Entry]:
         """Return the video's entry, then its sidecars'. After an error or a cancel nothing is left behind."""
+        return await self._tidily(self._bring())
+
+    async def complete(self, video: Entry) -> list[Entry]:
+        """Return the entry of a video that is there already, then its sidecars', which a crash may have kept out."""
+        return await self._tidily(self._complete(video))
+
+    async def _tidily(self, work: Awaitable[list[Entry]]) -> list[Entry]:
         try:
-            video = await self._begin(self._video)
-            self._progress(0, self._total)
-            found = await self._find_sidecars()
-            entries = [await self._copy(video, parent="")]
-            for sidecar in found:
-                entries += await self._bring_sidecar(sidecar)
+            return await work
         except BaseException:
             # One call for all of them, because a second cancel ends the waiting for it and what follows.
             await self._means.threads.clean(self._mapping.name, self._abandon, self._arrivals)
             raise
+
+    async def _bring(self) -> list[Entry]:
+        video = await self._begin(self._video)
+        self._progress(0, self._total)
+        found = await self._find_sidecars()
+        entries = [await self._copy(video, parent="")]
+        for sidecar in found:
+            entries += await self._bring_sidecar(sidecar)
         return entries
+
+    async def _complete(self, video: Entry) -> list[Entry]:
+        others = {path: entry for path, entry in self._known.items() if entry.parent == self._video.array_path}
+        for sidecar in await self._find_sidecars():
+            if sidecar.array_path not in others:
+                others |= {entry.file.array_path: entry for entry in await self._bring_sidecar(sidecar)}
+        return [video, *others.values()]
 
     def _abandon(self, arrivals: Sequence[Arrival]) -> None:
         for arrival in reversed(arrivals):
@@ -117,7 +134,7 @@ class Family:
         checked = means.transfer.verify == "checksum"
         before = self._done
         self._touched("read")
-        with translated(f"copying {file.array_path} to {self._mapping.cache}"):
+        with translated(f"copying {file.array_path} to {self._mapping.cache}", tier=self._mapping.cache):
             checksum = await in_slices(
                 means.threads,
                 name,

@@ -124,6 +124,11 @@ def is_media(name: str) -> bool:
     return any(kind.fullmatch(PurePath(name).suffix) for kind in (_VIDEOS, _SUBTITLES, _OTHERS))
 
 
+def is_video(name: str) -> bool:
+    """Say whether a file of this name is a video."""
+    return _VIDEOS.fullmatch(PurePath(name).suffix) is not None
+
+
 def looks_temporary(name: str) -> bool:
     """Say whether another program gives such names to files that it has not finished."""
     return _JUNK.fullmatch(name) is not None
@@ -131,7 +136,7 @@ def looks_temporary(name: str) -> bool:
 
 def parent_of(name: str, siblings: Iterable[str]) -> str:
     """Return the video among `siblings` that the file of this name belongs to; empty if it is none's."""
-    videos = [one for one in siblings if _VIDEOS.fullmatch(PurePath(one).suffix)]
+    videos = [one for one in siblings if is_video(one)]
     return next((one for one in videos if one != name and belongs(name, one, videos, "all")), "")
 
 
@@ -154,11 +159,12 @@ def led_to(mapping: MappingSettings, file: File, text: str) -> str:
 def of_entry(entry: Entry, seen: Seen, step: object) -> Finding | None:
     """Judge an entry whose copy stands, by a look at the array. `step` comes next on the way to a settled state."""
     path, mapping = entry.file.cache_path, entry.file.mapping
-    lost = seen.original is At.NOTHING and seen.backup is not At.RECORDED and not entry.placement.endswith("+remove")
     if seen.copy is not At.RECORDED:
         return of_changed(entry)
-    if lost:
-        text = "its original is gone from the array; this copy is the only one"
+    serve, _, original = entry.placement.partition("+")
+    lost = seen.original in {At.NOTHING, At.LINK} and seen.backup is not At.RECORDED and original != "remove"
+    if lost or (seen.original is At.NOTHING and serve == "symlink" and isinstance(step, End)):
+        text = "this copy is the only one" if lost else "its link is missing, so nothing serves it"
         return Finding(Name.MISSING_ORIGINAL, path, text, mapping, entry)
     if not isinstance(step, End):
         return Finding(Name.UNFINISHED, entry.file.array_path, f"what comes next is: {step}", mapping, entry)

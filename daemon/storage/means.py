@@ -15,7 +15,7 @@ from daemon.model import Entry, Intent
 from daemon.storage.faults import translated
 from daemon.storage.mover import OpenFiles, Pace, Reading, in_slices
 from daemon.storage.paths import Mappings
-from daemon.storage.site import Site
+from daemon.storage.sites import Site
 from daemon.storage.threads import Threads
 
 log = structlog.get_logger()

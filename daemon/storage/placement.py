@@ -20,7 +20,7 @@ from daemon.storage.faults import translated
 from daemon.storage.means import Means, Note
 from daemon.storage.mover import Pace
 from daemon.storage.paths import Mappings
-from daemon.storage.site import vanished
+from daemon.storage.sites import vanished
 from daemon.storage.threads import Threads
 from daemon.storage.walk import Settled, Walk
 
@@ -93,12 +93,12 @@ class Placement:
         if mapping.cache not in self._swept:
             await self._means.threads.run(mapping.name, self._sweep, mapping)
         recorded = known.get(file.array_path)
+        family = Family(self._means, file, known=known, used=used, progress=progress, busy=busy, note=note)
         if recorded:
             if await self._means.copy_of(recorded) is not None:
-                return [recorded, *(entry for entry in known.values() if entry.parent == file.array_path)]
+                return await family.complete(recorded)
             # Its original may still be put aside.
             await self.evict(recorded, note=note)
-        family = Family(self._means, file, known=known, used=used, progress=progress, busy=busy, note=note)
         try:
             return await family.bring()
         except TierUnavailable:

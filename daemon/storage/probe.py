@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from daemon.config import MappingSettings
 from daemon.errors import Level, TierUnavailable
-from daemon.storage import anchors, tree
+from daemon.storage import anchors, tree, trials
 from daemon.storage.space import room
 
 
@@ -24,13 +25,15 @@ class Finding:
 
 
 def check_mapping(mapping: MappingSettings, *, used: bool = False) -> list[Finding]:
-    """Return what works and what does not. Blocks; looks at the array, writes probe files on the cache.
+    """Return what works and what does not. Blocks; writes probe files on both tiers, which are gone afterwards.
 
     `used` says that the ledger has files on this cache: then nothing is written to one that is not mounted.
     """
     findings = [*_array(mapping), *_cache(mapping, used=used)]
     if all(finding.level != "error" for finding in findings):
-        findings += [*_apart(mapping), *_union(mapping)]
+        findings += _apart(mapping)
+    if all(finding.level != "error" for finding in findings):
+        findings += [*_abilities(mapping), *(_links(mapping) if mapping.serve == "symlink" else _union(mapping))]
     return [Finding(finding.ok, finding.level, f"{mapping.name}: {finding.text}") for finding in findings]
 
 
@@ -99,20 +102,104 @@ def _on_a_mount(path: str) -> bool:
     return Path(path).stat().st_dev != Path("/").stat().st_dev
 
 
-def _union(mapping: MappingSettings) -> Iterator[Finding]:
-    if not mapping.union:
-        yield _doubtful("no union is set, so nothing proves that Plex sees the cache's copies")
+def _abilities(mapping: MappingSettings) -> Iterator[Finding]:
+    with suppress(OSError):  # which has been told before
+        yield from _lost("cache", mapping.cache, trials.abilities(mapping.cache, passing=False))
+    if mapping.original == "keep":
+        return  # nothing is written to its array but what comes back from a copy that was changed
+    try:
+        array = trials.abilities(mapping.array, passing=True)
+    except OSError as error:
+        advice = "let this user write it, or change original"
+        yield _bad(f"array {mapping.array} cannot be written: {error.strerror}; {advice}")
+        return
+    yield _good(f"array {mapping.array} can be written")
+    if not array.rename_new and not array.hard_links:
+        yield _doubtful(
+            f"array {mapping.array} cannot rename without replacing and has no hard links: what somebody else puts at "
+            "a name in that very moment could be lost"
+        )
+    if mapping.serve == "symlink":
+        yield from _replaced_by_links(mapping, array)
+    yield from _lost("array", mapping.array, array)
+
+
+def _lost(tier: str, root: str, found: trials.Abilities) -> Iterator[Finding]:
+    if found.lost:
+        yield Finding(ok=False, level="info", text=f"{tier} {root} cannot keep {', '.join(found.lost)}")
+
+
+def _replaced_by_links(mapping: MappingSettings, array: trials.Abilities) -> Iterator[Finding]:
+    advice = 'so it cannot be served by links; set serve = "union"'
+    if array.links:
+        yield _bad(f"array {mapping.array} holds no symbolic links ({array.links}), {advice}")
+    elif not (array.exchange or array.hard_links):
+        yield _bad(f"array {mapping.array} can neither exchange two names nor hold hard links, {advice}")
+    else:
+        yield _good(f"array {mapping.array} can replace a file by a link in one instant")
+    kind = trials.file_system(mapping.array)
+    if pool := trials.pool(mapping.array):
+        yield _bad(
+            f"array {mapping.array} is a pool ({pool}), where a file that has just become a link cannot be opened for "
+            'a moment; set serve = "union", or array to one of its disks'
+        )
+    elif kind.startswith("fuse"):
+        yield _doubtful(
+            f"array {mapping.array} is on {kind}; if it is a pool of disks, a file that has just become a link cannot "
+            'be opened for a moment: then set serve = "union"'
+        )
+
+
+def _links(mapping: MappingSettings) -> Iterator[Finding]:
+    if mapping.link_target:
+        yield Finding(
+            ok=False,
+            level="info",
+            text=f"links say {mapping.link_target}, which only Plex can follow, so that is not tried out here",
+        )
         return
     text = secrets.token_hex(16)
-    with tree.probe_file(mapping.cache, text) as name:
-        try:
-            same = Path(mapping.union, name).read_text() == text
-        except OSError as error:
-            yield _bad(f"union {mapping.union} does not show the cache's files: {error.strerror}; change union")
-            return
-    if same:
-        yield _good(f"union {mapping.union} shows the cache's files")
+    try:
+        same = trials.follow_link(mapping, text) == text
+    except OSError as error:
+        # Where there are no links, or nothing can be written, that has been told.
+        if isinstance(error, FileNotFoundError):
+            yield _bad(f"{_LINK} does not lead to the cache: {error.strerror}; change link or cache")
+        return
+    yield (
+        _good(f"{_LINK} leads to the cache")
+        if same
+        else _bad(f"{_LINK} leads elsewhere than to the cache; change link or cache")
+    )
+
+
+_LINK = "a link on the array"
+
+
+def _union(mapping: MappingSettings) -> Iterator[Finding]:
+    if not mapping.union:
+        before = "" if mapping.original == "keep" else " before the originals are put aside"
+        yield _doubtful(f"no union is set, so nothing proves that Plex sees the cache's copies{before}")
+        return
+    text = secrets.token_hex(16)
+    try:
+        alone = trials.through_union(mapping, text, both=False)
+    except OSError as error:
+        yield _bad(f"union {mapping.union} does not show the cache's files: {error.strerror}; change union")
+        return
+    if alone != text:
+        yield _bad(_WRONG.format(union=mapping.union))
+        return
+    yield _good(f"union {mapping.union} shows the cache's files")
+    try:
+        first = trials.through_union(mapping, text, both=True)
+    except OSError as error:
+        yield Finding(ok=False, level="info", text=f"which tier the union shows first is not known: {error.strerror}")
+        return
+    if first == text:
+        yield _good(f"union {mapping.union} shows the cache's file where both tiers have one")
     else:
-        yield _bad(
-            f"union {mapping.union} shows another file than the cache holds; change union, or its order of the tiers"
-        )
+        yield _bad(_WRONG.format(union=mapping.union))
+
+
+_WRONG = "union {union} shows another file than the cache holds; change union, or its order of the tiers"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
@@ -34,7 +35,9 @@ class Site:
             self.root, self.parts = _placed(entry.file, mapping)
         except UnmappedPath:
             self._strayed()
-        self.name = self.parts[-1]
+        self.copy_name = self.parts[-1]
+        self.name = self.copy_name
+        """The original's; another, once `look` has found that somebody renamed our link."""
         self.backup = self.name + BACKUP_SUFFIX
         self.temporary = temporary_beside(self.name, "copy")
         self.temporary_link = temporary_beside(self.name, "link")
@@ -47,7 +50,7 @@ class Site:
         with translated(self.root, gone=TierUnavailable):
             try:
                 with tree.folder(self.root, self.parts[:-1]) as folder:
-                    found = os.stat(self.name, dir_fd=folder, follow_symlinks=False)
+                    found = os.stat(self.copy_name, dir_fd=folder, follow_symlinks=False)
             except (FileNotFoundError, NotADirectoryError):
                 if tree.has_own_folder(self.root):
                     return None
@@ -66,6 +69,8 @@ class Site:
         anchors.demand_anchor(self.mapping)
         self.touched("stat")
         with translated(self.entry.file.array_path), self.array_folder() as folder:
+            if folder is not None and self.entry.link and copy is not None and not self.is_our_link(self.name, folder):
+                self._follow_link(folder)
             original, backup = lstat(self.name, folder), lstat(self.backup, folder)
             state = copy_at(copy, self.entry)
             newer = copy if state is At.NEWER else None
@@ -102,7 +107,10 @@ class Site:
         """Say whether a link that leads to the copy stands at a name of the original's folder."""
         try:
             text = os.readlink(name, dir_fd=folder)
-        except OSError:
+        except OSError as error:
+            # That a link cannot be read does not make it somebody else's.
+            if error.errno not in (errno.EINVAL, errno.ENOENT):
+                raise
             return False
         leads = os.path.normpath(os.path.join(os.path.dirname(self.entry.file.array_path), text))  # noqa: PTH118, PTH120 - no disk is asked
         return leads == self.entry.file.cache_path or (text != "" and text == self.entry.link)
@@ -118,6 +126,13 @@ class Site:
     def refuse(self, why: str) -> NoReturn:
         """Raise UnsafeEvict."""
         raise UnsafeEvict(f"{self.entry.file.cache_path} stays on the cache: {why}")
+
+    def _follow_link(self, folder: int) -> None:
+        """Take the name that somebody gave our link, as Sonarr does when it renames files."""
+        with os.scandir(folder) as items:
+            links = [item.name for item in items if item.is_symlink() and self.is_our_link(item.name, folder)]
+        if len(links) == 1 and links[0] not in {self.backup, self.temporary_link}:
+            self.name = links[0]
 
     def _array_at(
         self, name: str, found: os.stat_result | None, folder: int | None, newer: os.stat_result | None

@@ -184,7 +184,7 @@ def _to_uncached(seen: Seen) -> Step | End:
         return Step.TIDY
     if seen.copy is At.NOTHING:
         return _without_copy(seen)
-    if seen.copy is At.FOREIGN:
+    if seen.copy not in {At.RECORDED, At.NEWER}:
         return End(cached=True, why="something that is no copy stands at its name on the cache")
     if seen.original is At.FOREIGN:
         return End(cached=True, why="something that is no file stands at the original's name")
@@ -224,7 +224,8 @@ def _from_newer(seen: Seen) -> Step | End:
     if seen.original in {At.NOTHING, At.LINK}:
         return Step.COPY_BACK
     if seen.original is At.RECORDED and seen.backup is At.NOTHING:
-        return Step.HIDE
+        # The old version is put aside in the moment in which the new one gets its name.
+        return Step.COPY_BACK
     if seen.original is At.RECORDED and seen.backup is At.RECORDED:
         return Step.RESTORE
     if seen.original is At.RECORDED:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 
-from daemon.errors import SourceChanged, TierUnavailable
+from daemon.errors import Skipped, SourceChanged, TierUnavailable
 from daemon.model import Goal
 from daemon.storage import anchors, linux, manifest, tree
 from daemon.storage.faults import translated
@@ -141,8 +142,19 @@ class Hands:
         self._settle_copy()
         self._demand_unwritten(self.site.name)
         with self._folder() as folder:
-            if seen.joined or not self._swap_in_link(seen, folder):
-                self._link_over(folder, joined=seen.joined)
+            try:
+                if seen.joined or not self._swap_in_link(seen, folder):
+                    self._link_over(folder, joined=seen.joined)
+            except OSError as error:
+                # A folder that may not be written says EPERM too, if it is marked as immutable.
+                refused = not os.access(".", os.W_OK, dir_fd=folder, effective_ids=True)
+                if refused or error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL):
+                    raise
+                array = self.site.mapping.array
+                raise Skipped(
+                    f"{self.site.entry.file.array_path} cannot be replaced by a link, because {array} lacks symbolic "
+                    f'links, or exchange and hard links ({error.strerror}); set serve = "union" for this mapping'
+                ) from error
             sync(folder)
 
     def _swap_in_link(self, seen: Seen, folder: int) -> bool:
@@ -236,9 +248,9 @@ class Hands:
         proven = site.copy()
         self._demand_unwritten_copy()
         with translated(site.entry.file.cache_path), tree.folder(site.root, site.parts[:-1]) as folder:
-            if proven is None or identity_at(site.name, folder) != Identity.of(proven):
+            if proven is None or identity_at(site.copy_name, folder) != Identity.of(proven):
                 site.refuse("it is being changed on the cache; wait until nobody writes to it")
-            os.unlink(site.name, dir_fd=folder)
+            os.unlink(site.copy_name, dir_fd=folder)
             sync(folder)
         tree.remove_empty(site.root, site.parts[:-1])
 

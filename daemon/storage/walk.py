@@ -9,13 +9,13 @@ from typing import TypeVar, TypeVarTuple
 
 from daemon.errors import SourceChanged, UnsafeEvict
 from daemon.model import Entry, Goal, Intent
-from daemon.storage import manifest
+from daemon.storage import manifest, tree
 from daemon.storage.comeback import Comeback
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
 from daemon.storage.means import Means, Note
 from daemon.storage.mover import Copy, OpenFiles, Reading, in_slices
-from daemon.storage.site import Site
+from daemon.storage.sites import Site
 from daemon.storage.states import COPYING, End, Seen, Step, decide, recover
 from daemon.storage.steps import Hands
 
@@ -73,13 +73,13 @@ class Walk:
         try:
             if site.entry.placement == "union+keep" and await self._run(site.copy) is None:
                 # Its original was never touched: no need to wake the array.
-                await self._run(manifest.forget, site.root, site.entry)
+                await self._run(self._forget)
                 return Settled(site.entry, cached=False)
             for _ in range(MOST_STEPS):
                 step = next_step(site.entry.placement, await self._run(site.look))
                 if isinstance(step, End):
                     if not step.cached:
-                        await self._run(manifest.forget, site.root, site.entry)
+                        await self._run(self._forget)
                     return Settled(site.entry, step.cached, step.why)
                 await self._note(Intent(site.entry, noted, step))
                 if step in COPYING:
@@ -92,6 +92,11 @@ class Walk:
             self.hands.let_go()
             raise
         raise SourceChanged(f"{site.entry.file.array_path} is being changed again and again")
+
+    def _forget(self) -> None:
+        manifest.forget(self.site.root, self.site.entry)
+        # A kill may have come in before the folder that was made for the copy went.
+        tree.remove_empty(self.site.root, self.site.parts[:-1])
 
     async def _copy(self, step: Step) -> None:
         comeback = Comeback(self.site, self.hands, step)
@@ -111,7 +116,7 @@ class Walk:
     async def _bytes(self, comeback: Comeback) -> None:
         means, site, size = self._means, self.site, comeback.draft.identity.size
         path, checked = site.entry.file.cache_path, means.transfer.verify == "checksum"
-        with translated(f"copying {path} to {site.mapping.array}"):
+        with translated(f"copying {path} to {site.mapping.array}", tier=site.mapping.array):
             checksum = await in_slices(
                 means.threads,
                 site.mapping.name,
@@ -152,5 +157,9 @@ class Walk:
 
 def _opened(site: Site, name: str) -> tuple[OpenFiles, Identity]:
     with translated(site.entry.file.array_path):
-        descriptor = site.open_on_array(name)
-    return OpenFiles(descriptor), Identity.of(os.fstat(descriptor))
+        files = OpenFiles(descriptor := site.open_on_array(name))
+        try:
+            return files, Identity.of(os.fstat(descriptor))
+        except OSError:
+            files.close()
+            raise

@@ -10,7 +10,6 @@ import pytest
 from daemon.clock import Clock
 from daemon.config import TransferSettings
 from daemon.model import TaskState
-
 from tests.support.bad_input import files_below, leftovers, logged, until_good
 from tests.support.daemon import House, at_home
 from tests.support.plex import small_library
@@ -156,7 +155,7 @@ async def test_a_folder_on_the_cache_that_leads_out_is_not_written_to(tmp_path: 
     assert house.array(movie)[0].exists()
 
 
-async def test_an_original_that_was_replaced_meanwhile_keeps_both_files(
+async def test_an_original_that_was_replaced_meanwhile_is_served_and_the_old_version_kept_beside_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     library = small_library()
@@ -171,15 +170,36 @@ async def test_an_original_that_was_replaced_meanwhile_keeps_both_files(
         await house.clock.sleep(60)
         await house.plex.engine.stop(session)
 
+        await house.until(lambda: not copy.exists())
+        await house.quiet()
+        (line,) = logged(capsys, "version_kept")
+        assert line["path"] == str(original)
+        assert original.read_bytes() == b"a better release"
+        assert original.with_name(f"{original.name}.plexcached").read_bytes() == before
+
+
+async def test_an_original_and_a_copy_that_were_both_replaced_both_stay(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = small_library()
+    movie = library.movies[0]
+    async with at_home(tmp_path, library) as house:
+        await house.post("/api/v1/cache", {"target": movie})
+        await house.until(lambda: house.is_cached(movie))
+        await house.quiet()
+        (original,), (copy,) = house.array(movie), house.cache(movie)
+        original.write_bytes(b"a better release")
+        copy.write_bytes(b"transcoded")
+        await house.post("/api/v1/evict", {"target": movie})
+
         why = await _failed(house)
-        assert why == f"{copy} stays on the cache: the original is no longer what was copied; {REMEDY}"
+        assert why.startswith(f"{copy} stays on the cache: original and copy were both changed")
         (line,) = logged(capsys, "task_failed")
         assert (line["kind"], line["why"], line["level"]) == ("evict", why, "error")
-        assert original.read_bytes() == b"a better release"
-        assert copy.read_bytes() == before
+        assert (original.read_bytes(), copy.read_bytes()) == (b"a better release", b"transcoded")
 
 
-async def test_an_original_that_was_deleted_meanwhile_leaves_the_copy_as_the_last_one(tmp_path: Path) -> None:
+async def test_a_copy_whose_original_was_deleted_meanwhile_is_brought_back(tmp_path: Path) -> None:
     library = small_library()
     movie = library.movies[0]
     retention = {"after_stopped": "10m", "min_stay": "0"}
@@ -190,6 +210,6 @@ async def test_an_original_that_was_deleted_meanwhile_leaves_the_copy_as_the_las
         await house.clock.sleep(60)
         await house.plex.engine.stop(session)
 
-        (copy,) = house.cache(movie)
-        assert await _failed(house) == f"{copy} stays on the cache: the original is missing; {REMEDY}"
-        assert copy.exists()
+        await house.until(lambda: not house.is_cached(movie))
+        await house.quiet()
+        assert house.damaged() == []

@@ -142,17 +142,6 @@ async def test_what_the_daemon_cannot_do_without_is_named(tmp_path: Path) -> Non
     assert not (tmp_path / "state").exists()
 
 
-@pytest.mark.parametrize(("serve", "original"), [("symlink", "backup"), ("union", "remove")])
-async def test_a_placement_that_does_not_exist_yet_is_refused(tmp_path: Path, serve: str, original: str) -> None:
-    async with at_home(tmp_path, small_library(), start=False) as house:
-        house.settings["mapping"][0] |= {"serve": serve, "original": original}
-        config = config_file(tmp_path, house.settings)
-        said = await ondeckd(config, "run")
-        assert said.code == 78
-        assert "does not exist in this release" in said.err
-        assert (await ondeckd(config, "check")).code == 78
-
-
 async def test_commands_say_that_no_daemon_runs(tmp_path: Path) -> None:
     port = free_port()
     config = config_file(tmp_path, {"web": {"listen": f"127.0.0.1:{port}"}})

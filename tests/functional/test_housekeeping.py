@@ -51,7 +51,8 @@ async def test_an_eviction_that_was_refused_is_not_tried_over_and_over(tmp_path:
         session = await house.plex.engine.play(ANN, movie)
         await house.until(lambda: house.is_cached(movie))
         await house.quiet()
-        await asyncio.to_thread(house.array(movie)[0].write_text, "another film")
+        for path in (*house.array(movie), *house.cache(movie)):
+            await asyncio.to_thread(path.write_text, f"another film, made on {path}")
         await house.plex.engine.stop(session)
         await house.until(partial(_failed, house))
         for _ in range(3):

@@ -139,7 +139,7 @@ async def test_a_file_system_without_exclusive_renames_serves_too(
     assert tiers.folders() == set()
 
 
-async def test_a_copy_that_stands_as_recorded_is_not_made_again_and_the_array_sleeps(tiers: Tiers) -> None:
+async def test_a_copy_that_stands_is_not_made_again_and_a_sidecar_that_a_crash_kept_out_follows(tiers: Tiers) -> None:
     file = tiers.film()
     tiers.film("Show/Season 1/e1.en.srt")
     entries = await tiers.cache_in(file)
@@ -149,7 +149,10 @@ async def test_a_copy_that_stands_as_recorded_is_not_made_again_and_the_array_sl
     assert await tiers.cache_in(file, known=known(entries)) == entries
 
     assert (tiers.cache / E1).stat().st_ino == inode
-    assert tiers.touches == []
+    assert tiers.touches == [("list", "cache_in")]
+    (tiers.cache / "Show/Season 1/e1.en.srt").unlink()
+    assert await tiers.cache_in(file, known=known(entries[:1])) == entries
+    assert tiers.cached() == tiers.on_array()
 
 
 async def test_a_copy_that_was_lost_is_made_again(tiers: Tiers) -> None:

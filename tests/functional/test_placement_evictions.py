@@ -190,7 +190,7 @@ async def test_an_original_that_is_replaced_while_its_checksum_is_read_proves_no
             tiers.film(content=b"rot!")
 
     tiers.when_touched = replaced_by_rot
-    with pytest.raises(UnsafeEvict, match="changed while it was read"):
+    with pytest.raises(UnsafeEvict, match="is being changed"):
         await tiers.placement.evict(entry)
 
     assert tiers.cached() == {E1: b"film"}

@@ -154,6 +154,20 @@ async def test_a_link_whose_text_was_changed_by_the_settings_meanwhile_is_still_
     assert (tiers.on_array(), tiers.cached()) == ({E1: FILM}, {})
 
 
+@pytest.mark.parametrize("placement", LINKED)
+async def test_a_link_that_somebody_renamed_is_followed(
+    tmp_path: Path, executor: ThreadPoolExecutor, placement: str
+) -> None:
+    tiers = made(tmp_path, executor, placement)
+    [entry] = await tiers.cache_in(tiers.film(content=FILM))
+    renamed = "Show/Season 1/e1 - The Title.mkv"
+    (tiers.array / E1).rename(tiers.array / renamed)
+
+    await tiers.placement.evict(entry)
+
+    assert (tiers.on_array(), tiers.cached()) == ({renamed: FILM}, {})
+
+
 def a_second_name(tiers: Tiers) -> None:
     (tiers.array / "seeding.mkv").hardlink_to(tiers.array / E1)
 

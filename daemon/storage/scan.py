@@ -1,0 +1,223 @@
+"""An audit's walk over one mapping: its entries, its cache, and (only if that is asked for) its array."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path, PurePath
+from typing import TypeVarTuple
+
+from daemon.config import MappingSettings
+from daemon.errors import StorageError, UnmappedPath
+from daemon.model import Entry, Goal
+from daemon.storage import anchors, findings, looks, tree
+from daemon.storage.findings import Finding, Name
+from daemon.storage.looks import Folder, owners, said
+from daemon.storage.names import lstat
+from daemon.storage.paths import OWN_FOLDER, file_below
+from daemon.storage.sites import Site
+from daemon.storage.states import BACKUP_SUFFIX, At, copy_at, decide
+
+Ts = TypeVarTuple("Ts")
+
+
+class Scan:
+    """Looks, and changes nothing. `touched` hears of each operation on the array.
+
+    `entries` are the mapping's, by array path; `busy` the array paths of files with which something is being done:
+    they tell for themselves. `others` are the roots of mappings that lie inside of this one's.
+    """
+
+    def __init__(
+        self,
+        mapping: MappingSettings,
+        entries: Mapping[str, Entry],
+        *,
+        busy: Collection[str],
+        others: Collection[str],
+        array: bool,
+        touched: Callable[[str], None],
+    ) -> None:
+        self._mapping = mapping
+        self._entries = entries
+        self._copies = {entry.file.cache_path for entry in entries.values()}
+        self._busy = frozenset(busy)
+        self._busy_folders = {path.rpartition("/")[0] for path in busy}
+        self._others = others
+        self._array = array
+        self._touched = touched
+        self._unread: list[Finding] = []
+
+    def findings(self) -> Generator[Finding | None]:
+        """Yield what is found, and None wherever the walk may rest. Blocks in between."""
+        if self._cache_is_there():
+            self._array = self._array and self._array_is_there()
+            for path, entry in self._entries.items():
+                if not {path, entry.parent} & self._busy:
+                    yield self._tried(entry.file.cache_path, self._of_entry, entry)
+                    yield self._tried(entry.file.cache_path, self._of_owner, entry) if self._array else None
+            yield from self._of_cache()
+            if self._array:
+                yield from self._of_array()
+        yield from self._unread
+
+    def _cache_is_there(self) -> bool:
+        root = self._mapping.cache
+        if self._entries and not tree.has_own_folder(root):
+            self._not_read(root, str(tree.not_our_cache(root)))
+            return False
+        return True
+
+    def _array_is_there(self) -> bool:
+        mapping = self._mapping
+        self._touched("list")
+        try:
+            anchors.demand_anchor(mapping)
+            if tree.has_own_folder(mapping.cache):
+                anchors.demand_apart(mapping)
+        except (StorageError, OSError) as error:
+            self._not_read(mapping.array, str(error))
+            return False
+        return True
+
+    def _tried(self, path: str, look: Callable[[*Ts], Finding | None], *args: *Ts) -> Finding | None:
+        try:
+            return look(*args)
+        except (FileNotFoundError, UnmappedPath):
+            return None  # it has gone meanwhile, or is none that a mapping can have
+        except (StorageError, OSError) as error:
+            self._not_read(path, str(error))
+            return None
+
+    def _of_entry(self, entry: Entry) -> Finding | None:
+        site = Site(entry, self._mapping, self._touched)
+        copy = site.copy()
+        if copy is None:
+            return findings.of_missing(entry)
+        if not self._array:
+            return None if copy_at(copy, entry) is At.RECORDED else findings.of_changed(entry)
+        seen = site.look()
+        return findings.of_entry(entry, seen, decide(entry.placement, Goal.CACHED, seen))
+
+    def _of_owner(self, entry: Entry) -> Finding | None:
+        site = Site(entry, self._mapping, self._touched)
+        copy = site.copy()
+        with site.array_folder() as folder:
+            found = [lstat(name, folder) for name in (site.name, site.backup)]
+        wanted = next((one for one in found if one and stat.S_ISREG(one.st_mode)), None)
+        if copy is None or wanted is None or wanted.st_size != copy.st_size or owners(copy) == owners(wanted):
+            return None
+        text = f"{said(copy)}, the original {said(wanted)}"
+        return Finding(Name.WRONG_OWNER, entry.file.cache_path, text, self._mapping.name, entry)
+
+    def _of_cache(self) -> Iterator[Finding | None]:
+        mapping = self._mapping
+        for folder in looks.folders(mapping.cache, self._others, self._not_read):
+            yield from self._of_ours(mapping.cache, folder, wakes=False)
+            if OWN_FOLDER in folder.parts[:1]:
+                continue
+            yield self._of_made(folder) if self._array and folder.parts else None
+            for name in set(folder.files) - set(folder.ours()):
+                path = "/".join((mapping.cache, *folder.parts, name))
+                if findings.looks_temporary(name):
+                    text = "it looks unfinished or left over; remove it by hand if nothing needs it"
+                    yield Finding(Name.FOREIGN_TEMPORARY, path, text, mapping.name, fixable=False)
+                elif findings.is_media(name):
+                    yield self._tried(path, self._of_foreign, folder, name)
+
+    def _of_ours(self, root: str, folder: Folder, *, wakes: bool) -> Iterator[Finding]:
+        for name in folder.ours():
+            path = Path(root, *folder.parts, name)
+            if looks.is_unused(path):
+                text = "no running copy uses it"
+                yield Finding(Name.PARTIAL, str(path), text, self._mapping.name, wakes=wakes)
+
+    def _of_foreign(self, folder: Folder, name: str) -> Finding | None:
+        mapping, parts = self._mapping, (*folder.parts, name)
+        copy = os.stat(name, dir_fd=folder.descriptor, follow_symlinks=False)
+        file = file_below(mapping, "/".join(parts), copy.st_size)
+        if file.array_path in self._entries or file.array_path in self._busy:
+            return None
+        if not self._array:
+            text = "ondeckd did not place it; with the array it can be compared"
+            return Finding(Name.FOREIGN_COPY, file.cache_path, text, mapping.name, fixable=False)
+        self._touched("stat")
+        original = looks.at(mapping.array, parts)
+        backup = looks.at(mapping.array, (*folder.parts, name + BACKUP_SUFFIX))
+        if original and stat.S_ISLNK(original.st_mode):
+            with tree.folder(mapping.array, folder.parts) as beside:
+                if findings.led_to(mapping, file, os.readlink(name, dir_fd=beside)) == file.cache_path:
+                    return None  # which is told with the link
+        return findings.of_foreign(mapping, file, copy, original, backup)
+
+    def _of_made(self, folder: Folder) -> Finding | None:
+        """Compare a folder that ondeckd made with its twin."""
+        if not looks.made_by_us(folder.descriptor):
+            return None
+        self._touched("stat")
+        made, twin = os.fstat(folder.descriptor), looks.at(self._mapping.array, folder.parts)
+        if twin is None or not stat.S_ISDIR(twin.st_mode) or owners(made) == owners(twin):
+            return None
+        path = "/".join((self._mapping.cache, *folder.parts))
+        return Finding(Name.WRONG_OWNER, path, f"{said(made)}, its twin {said(twin)}", self._mapping.name)
+
+    def _of_array(self) -> Iterator[Finding | None]:
+        mapping = self._mapping
+        for folder in looks.folders(mapping.array, self._others, self._not_read):
+            self._touched("list")
+            yield None
+            above = "/".join((mapping.array, *folder.parts))
+            if above not in self._busy_folders:
+                yield from self._of_ours(mapping.array, folder, wakes=True)
+            for name in folder.links:
+                yield self._tried(f"{above}/{name}", self._of_link, folder, name)
+            for name in folder.files:
+                if name.endswith(BACKUP_SUFFIX):
+                    yield self._tried(f"{above}/{name}", self._of_backup, folder, name)
+
+    def _of_link(self, folder: Folder, name: str) -> Finding | None:
+        mapping, parts = self._mapping, (*folder.parts, name)
+        file = file_below(mapping, "/".join(parts), 0)
+        if file.array_path in self._busy or file.array_path in self._entries:
+            return None
+        self._touched("stat")
+        text = os.readlink(name, dir_fd=folder.descriptor)
+        target = findings.led_to(mapping, file, text)
+        if target in self._copies:
+            return None  # somebody has given our link another name, and the entry's own walk follows it
+        standing = looks.at(mapping.cache, PurePath(target).relative_to(mapping.cache).parts) if target else None
+        return findings.of_link(mapping, file, text, standing, lstat(name + BACKUP_SUFFIX, folder.descriptor))
+
+    def _of_backup(self, folder: Folder, name: str) -> Finding | None:
+        mapping, inner = self._mapping, name.removesuffix(BACKUP_SUFFIX)
+        self._touched("stat")
+        backup = lstat(name, folder.descriptor)
+        if not backup or not inner:
+            return None
+        if not findings.is_media(inner):
+            known = self._versions(folder, inner)
+            return findings.of_malformed(mapping, (*folder.parts, name), backup.st_size, known)
+        file = file_below(mapping, "/".join((*folder.parts, inner)), backup.st_size)
+        entry = self._entries.get(file.array_path)
+        if file.array_path in self._busy or (entry and entry.placement != "union+keep"):
+            return None
+        copy = looks.at(mapping.cache, (*folder.parts, inner))
+        return findings.of_backup(file, backup, lstat(inner, folder.descriptor), copy)
+
+    def _versions(self, folder: Folder, inner: str) -> dict[str, int]:
+        """Return the sizes of all files of this name with an extension: beside it, on the cache, in the ledger."""
+        found: dict[str, int] = {}
+        above = "/".join((self._mapping.array, *folder.parts))
+        for path, entry in self._entries.items():
+            name = path.rpartition("/")[2]
+            if PurePath(name).stem == inner and path == f"{above}/{name}":
+                found[name] = entry.file.size
+        with suppress(OSError, UnmappedPath), tree.folder(self._mapping.cache, folder.parts) as cache:
+            found |= looks.versions(inner, os.listdir(cache), cache)  # noqa: PTH208 - of an open folder
+        found |= looks.versions(inner, folder.files, folder.descriptor)
+        return {name: size for name, size in found.items() if findings.is_media(name)}
+
+    def _not_read(self, path: str, why: str) -> None:
+        self._unread.append(Finding(Name.NOT_AUDITED, path, why, self._mapping.name, fixable=False))
