@@ -13,8 +13,9 @@ import structlog
 from daemon import __version__
 from daemon.clock import Clock
 from daemon.config import Loaded, demand_runnable, state_directory
-from daemon.core import Core, executor_for
+from daemon.core import Core
 from daemon.errors import OndeckdError
+from daemon.executor import executor_for
 from daemon.given import Given, Remembered
 from daemon.lock import single_instance
 from daemon.reload import watch

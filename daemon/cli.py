@@ -11,8 +11,10 @@ from pathlib import Path
 import click
 
 from daemon import __version__
+from daemon.commands.audit import audit
 from daemon.commands.context import Context
 from daemon.commands.remote import commands
+from daemon.commands.restore import restore
 from daemon.errors import ConfigError, OndeckdError
 from daemon.units import WrongValue, parse_duration
 
@@ -81,7 +83,7 @@ def hash_password(password: str) -> None:
     click.echo(hashed(password))
 
 
-for command in commands:
+for command in (*commands, audit, restore):
     cli.add_command(command)
 
 

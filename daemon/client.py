@@ -16,6 +16,7 @@ from daemon.web.address import url_for
 
 _PATIENCE = ClientTimeout(total=60, sock_connect=5)
 _STREAM = ClientTimeout(total=None, sock_connect=5, sock_read=60)
+_WALK = ClientTimeout(total=None, sock_connect=5)
 _LARGEST_LINE = 1 << 20
 
 
@@ -53,14 +54,14 @@ class Client:
     ) -> None:
         await self._http.close()
 
-    async def get(self, name: str, query: Mapping[str, str] | None = None) -> dict[str, Any]:
-        """Return the document or list `name`."""
-        async with self._ask("GET", name, params=query) as response:
+    async def get(self, name: str, query: Mapping[str, str] | None = None, *, slow: bool = False) -> dict[str, Any]:
+        """Return the document or list `name`. `slow`: it may take as long as a walk over everything."""
+        async with self._ask("GET", name, params=query, timeout=_WALK if slow else _PATIENCE) as response:
             return await _document(response)
 
-    async def post(self, name: str, body: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    async def post(self, name: str, body: Mapping[str, Any] | None = None, *, slow: bool = False) -> dict[str, Any]:
         """Ask for something to be done; return the ids of the tasks under ``tasks``."""
-        async with self._ask("POST", name, json=body) as response:
+        async with self._ask("POST", name, json=body, timeout=_WALK if slow else _PATIENCE) as response:
             return await _document(response)
 
     @asynccontextmanager

@@ -211,7 +211,7 @@ class Core:
     def web_context(self) -> WebContext:
         """Return what the HTTP server is given."""
         given, touch = self._given, self.metrics.array_operation
-        auditor = auditing(given, self.live, self._custody, self.dispatcher, self.listener, touch=touch)
+        auditor = auditing(given, self.live, self._custody, self.dispatcher, self.listener, self.feed, touch=touch)
         return WebContext(self.service, self.feed, self.metrics, lambda: self.live.settings, self._secret, auditor)
 
     def hangs(self) -> bool:

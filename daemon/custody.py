@@ -87,9 +87,11 @@ class Custody:
         done = []
         for entry in entries:
             settled = await self._settled(Intent(entry, Goal.UNCACHED, "recover"))
-            if settled is not None and not settled.cached:
-                await self._store.run(partial(left, array_path=entry.file.array_path))
-                done.append(entry)
+            if settled is not None:
+                await self._store.run(partial(_settle, settled=settled))
+                done += [] if settled.cached else [entry]
+            elif settled is not None:
+                await self._store.run(partial(journal.end, array_path=entry.file.array_path))
         return done
 
     async def _settled(self, intent: Intent) -> Settled | None:

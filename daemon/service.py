@@ -10,6 +10,7 @@ from typing import Any
 from daemon import __version__, views
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
+from daemon.emptying import empty
 from daemon.errors import TargetBusy, TargetNotFound
 from daemon.health import Health
 from daemon.jobs import Jobs
@@ -158,9 +159,7 @@ class DaemonService:
 
         Return the ids of the tasks that begin or end by this.
         """
-        self._refuse_in_dry_run()
-        if not self._listener.sessions_known:
-            raise TargetBusy("Plex cannot say what plays now, so nothing is evicted; try again when it answers")
+        self._refuse_to_evict()
         keys, files = await self._held(target)
         now = self._clock.now()
         ended: list[int] = []
@@ -186,6 +185,15 @@ class DaemonService:
             self._jobs.take_back(task_id)
         self._dispatcher.tasks_added.ring()
         return [*ended, *ids]
+
+    async def restore(self) -> tuple[list[int], list[str]]:
+        """Take everything off the cache but what plays; return the tasks, and what plays. Stays paused afterwards."""
+        self._refuse_to_evict()
+        found = await self._store.run(lambda connection: empty(connection, self._clock.now()))
+        await self.stop()
+        self._workers.leaving = True
+        self._dispatcher.tasks_added.ring()
+        return found
 
     async def pause(self) -> None:
         """Start no new task; running ones go on. Survives a restart."""
@@ -218,9 +226,14 @@ class DaemonService:
         if self._health.dry_run:
             raise TargetBusy("this is a dry run: it decides and logs, and moves nothing")
 
+    def _refuse_to_evict(self) -> None:
+        self._refuse_in_dry_run()
+        if not self._listener.sessions_known:
+            raise TargetBusy("Plex cannot say what plays now, so nothing is evicted; try again when it answers")
+
     async def _set_paused(self, *, paused: bool) -> None:
         await self._store.run(lambda connection: demands.put_meta(connection, "paused", "1" if paused else ""))
-        self._workers.paused = paused
+        self._workers.paused, self._workers.leaving = paused, False
         self._dispatcher.tasks_added.ring()
 
     def _session(self, connection: Connection, play: Play) -> dict[str, Any]:

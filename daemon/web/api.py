@@ -42,6 +42,7 @@ class Api:
             web.get("/api/v1/openapi.json", self._openapi),
             web.post("/api/v1/cache", self._on_target(service.cache)),
             web.post("/api/v1/evict", self._on_target(service.evict)),
+            web.post("/api/v1/restore", self._restore),
             web.post("/api/v1/pause", self._request(service.pause)),
             web.post("/api/v1/resume", self._request(service.resume)),
             web.post("/api/v1/stop", self._request(service.stop)),
@@ -50,6 +51,10 @@ class Api:
 
     async def _openapi(self, _request: web.Request) -> web.Response:
         return answer(document())
+
+    async def _restore(self, _request: web.Request) -> web.Response:
+        tasks, playing = await self._service.restore()
+        return answer({"tasks": tasks, "playing": playing}, status=202)
 
     def _document(self, ask: Callable[[], Awaitable[dict[str, Any]]]) -> Handler:
         async def handle(request: web.Request) -> web.Response:
@@ -79,9 +84,9 @@ class Api:
         return handle
 
 
-def parse_query(request: web.Request, sort_keys: tuple[str, ...]) -> Query:
-    """Return which part of a list is asked for. Raises a refusal that names every fault."""
-    _only(request, ("limit", "offset", "q", "sort"))
+def parse_query(request: web.Request, sort_keys: tuple[str, ...], *, more: tuple[str, ...] = ()) -> Query:
+    """Return which part of a list is asked for. Raises a refusal that names every fault; `more` is known as well."""
+    _only(request, ("limit", "offset", "q", "sort", *more))
     faults: dict[str, str] = {}
     limit = _number(request, "limit", _NATURAL.limit, range(1, MOST_ITEMS + 1), faults)
     offset = _number(request, "offset", _NATURAL.offset, range(_LARGEST_OFFSET + 1), faults)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from daemon.config import Settings
 from daemon.feed import Feed
 from daemon.metrics import Metrics
-from daemon.web.service import Service
+from daemon.web.service import Auditor, Service
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,4 +24,5 @@ class WebContext:
     metrics: Metrics
     settings: Callable[[], Settings]
     webhook_secret: str
+    auditor: Auditor
     keep_alive: float = 15.0

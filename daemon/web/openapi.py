@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from daemon import __version__
+from daemon.storage.findings import FIXES
 from daemon.web.schemas import SCHEMAS
 from daemon.web.service import SORT_KEYS
 
@@ -29,7 +30,7 @@ def document() -> _Json:
             },
         },
         "security": [{"bearer": []}, {"key": []}, {"session": []}],
-        "paths": _monitoring() | _webhook() | _reading() | _asking() | _people(),
+        "paths": _monitoring() | _webhook() | _reading() | _asking() | _auditing() | _people(),
     }
 
 
@@ -126,9 +127,40 @@ def _asking() -> _Json:
         "stop": "End what runs, cleanly.",
         "refresh": "Read Plex again and plan anew.",
     }
+    leaving = accepted | {"202": _json(_ref("Leaving"), "Taken on."), "409": _error()}
+    return (
+        {f"/api/v1/{name}": {"post": _operation(text, accepted | faults) | target} for name, text in on_target.items()}
+        | {f"/api/v1/{name}": {"post": _operation(text, accepted)} for name, text in plain.items()}
+        | {"/api/v1/restore": {"post": _operation("Take all off the cache but what plays, and pause.", leaving)}}
+    )
+
+
+def _auditing() -> _Json:
+    array = {"name": "array", "in": "query", "schema": {"type": "string", "enum": ["0", "1", "false", "true"]}}
+    name = {"type": "string", "enum": list(FIXES)}
+    fix = {"oneOf": [name, {"type": "array", "items": name, "minItems": 1}]}
+    body = {
+        "type": "object",
+        "required": ["fix"],
+        "additionalProperties": False,
+        "properties": {"fix": fix, "array": {"type": "boolean", "default": False}},
+    }
+    fixed = _list_of("Finding")
+    fixed["properties"]["tasks"] = {"type": "array", "items": {"type": "integer"}}
+    look = _operation(
+        "Compares ledger, cache and (if asked) array.",
+        {"200": _json(_list_of("Finding")), "400": _error(), "409": _error()},
+    )
+    repair = _operation(
+        "Fixes what an audit finds, and says what became of each finding.",
+        {"202": _json(fixed, "What became of each."), **{status: _error() for status in ("400", "403", "409")}},
+    )
     return {
-        f"/api/v1/{name}": {"post": _operation(text, accepted | faults) | target} for name, text in on_target.items()
-    } | {f"/api/v1/{name}": {"post": _operation(text, accepted)} for name, text in plain.items()}
+        "/api/v1/audit": {"get": look | {"parameters": [array, *_list_parameters(SORT_KEYS["audit"])]}},
+        "/api/v1/audit/fix": {
+            "post": repair | {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
+        },
+    }
 
 
 def _people() -> _Json:

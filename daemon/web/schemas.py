@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from daemon.model import DemandKind, PlayState, TaskKind, TaskState
+from daemon.storage.findings import Name
 
 _Json = dict[str, Any]
 
@@ -50,7 +51,17 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
     {
         "Error": _object(error=_object(code=_TEXT, message=_TEXT, details={})),
         "Accepted": _object(tasks=_list(_WHOLE)),
+        "Leaving": _object(tasks=_list(_WHOLE), playing=_list(_TEXT)),
         "Check": _CHECK,
+        "Finding": _object(
+            name=_one_of(*Name),
+            path=_TEXT,
+            text=_TEXT,
+            mapping=_TEXT,
+            fix=_TEXT,
+            fixed=_YES_NO,
+            said=_TEXT,
+        ),
         "Status": _object(
             version=_TEXT,
             state=_TEXT,

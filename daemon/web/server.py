@@ -17,6 +17,7 @@ from daemon.errors import OndeckdError
 from daemon.web.address import url_for
 from daemon.web.answers import Refusal, foreseen_errors
 from daemon.web.api import Api
+from daemon.web.audit import Audit
 from daemon.web.auth import Sessions
 from daemon.web.context import WebContext
 from daemon.web.events import Events
@@ -95,6 +96,7 @@ def build_app(context: WebContext, events: Events) -> web.Application:
         Health(context, gate),
         Webhook(context),
         Api(context),
+        Audit(context),
         events,
         Page(context, gate),
         Login(gate, sessions),

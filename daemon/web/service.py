@@ -6,7 +6,7 @@ are those of `daemon.errors`. Times are ISO 8601 in UTC with a ``Z``, sizes are 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -36,6 +36,7 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
             "finished_at",
         ),
         "sessions": ("id", "title", "user", "player", "state", "tier", "started_at"),
+        "audit": ("name", "path", "mapping"),
         "demands": ("title", "rating_key", "kind", "user", "since", "until", "position"),
     }
 )
@@ -100,6 +101,9 @@ class Service(Protocol):
     async def evict(self, target: str) -> list[int]:
         """Ask for a target's files off the cache; return the task ids. TargetNotFound, TargetBusy."""
 
+    async def restore(self) -> tuple[list[int], list[str]]:
+        """Take all off the cache but what plays, and stay paused; return task ids, and what plays. TargetBusy."""
+
     async def pause(self) -> None:
         """Start no new task."""
 
@@ -117,3 +121,13 @@ class Service(Protocol):
 
     async def webhook(self, payload: dict[str, Any]) -> bool:
         """Record a webhook's payload; say whether it concerns this server."""
+
+
+class Auditor(Protocol):
+    """Compares what is recorded with what stands on the disks. A walk may take as long as the library is large."""
+
+    async def report(self, *, array: bool) -> list[dict[str, Any]]:
+        """Return what is found; nothing on the array is touched unless `array`. TargetBusy while another runs."""
+
+    async def repair(self, wanted: Sequence[str], *, array: bool) -> tuple[list[dict[str, Any]], list[int]]:
+        """Fix what is wanted (`daemon.storage.findings.FIXES`); return what became of each finding, and task ids."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -169,6 +169,17 @@ class MemoryService:
     async def evict(self, target: str) -> list[int]:
         return self._ask("evict", target)
 
+    async def restore(self) -> tuple[list[int], list[str]]:
+        return self._ask("restore"), []
+
+    async def report(self, *, array: bool) -> list[dict[str, Any]]:
+        self._ask("audit", "with the array" if array else "")
+        return self.rows.get("audit", [])
+
+    async def repair(self, wanted: Sequence[str], *, array: bool) -> tuple[list[dict[str, Any]], list[int]]:
+        ids = self._ask("fix", " ".join([*wanted, *["with the array"] * array]))
+        return [row | {"fixed": row["name"] in wanted} for row in self.rows.get("audit", [])], ids
+
     async def pause(self) -> None:
         self._ask("pause")
 
@@ -245,7 +256,7 @@ async def serving(
     """Serve on a free port of the loopback."""
     service = service or MemoryService()
     feed, metrics = Feed(feed_size), Metrics("1.2.3")
-    context = WebContext(service, feed, metrics, lambda: settings(**web), SECRET, keep_alive)
+    context = WebContext(service, feed, metrics, lambda: settings(**web), SECRET, service, keep_alive)
     async with (
         WebServer(context) as server,
         ClientSession(server.url, timeout=ClientTimeout(10), cookie_jar=CookieJar(unsafe=True)) as http,
