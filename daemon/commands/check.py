@@ -6,10 +6,12 @@ import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
+from pathlib import Path
 
 import click
 
 from daemon.clock import Clock
+from daemon.commands.check_links import link_lines
 from daemon.commands.findings import EXIT_CONFIG, Line, space_lines
 from daemon.config import Loaded, Settings, missing_to_run, state_directory
 from daemon.errors import PlexError, PlexUnauthorized, StateError, UnmappedPath
@@ -29,7 +31,7 @@ EXIT_UNAVAILABLE = 69
 async def check(loaded: Loaded, env: Mapping[str, str], *, as_json: bool) -> int:
     """Look at everything, print what was found, and return the exit code: 0, 69 or 78."""
     lines = [*_configuration(loaded, env)]
-    lines += await _plex(loaded.settings)
+    lines += await _plex(loaded.settings, state_directory(loaded.settings, env))
     lines += await asyncio.to_thread(lambda: [*_mappings(loaded.settings, env), *space_lines(loaded.settings)])
     if as_json:
         click.echo(json.dumps([asdict(line) for line in lines], indent=2))
@@ -89,7 +91,7 @@ def _configuration(loaded: Loaded, env: Mapping[str, str]) -> Iterator[Line]:
         yield Line("webhook", "ok", f"{address}… (the secret is in {place})")
 
 
-async def _plex(settings: Settings) -> list[Line]:
+async def _plex(settings: Settings, directory: Path) -> list[Line]:
     if missing := [line for line in missing_to_run(settings) if line.startswith("plex")]:
         return [Line("plex", "fault", "not asked: " + missing[0], EXIT_CONFIG)]
     plex = settings.plex
@@ -108,10 +110,11 @@ async def _plex(settings: Settings) -> list[Line]:
             lines.append(Line("plex", "ok", "the token may see all sessions"))
             sections = await library.sections()
             people = await library.accounts() if settings.users.exclude else []
+            links = [line async for line in link_lines(library, settings, directory)]
         except PlexError as error:
             what = "plex.token" if isinstance(error, PlexUnauthorized) else "plex.url, unless Plex is only down"
             return [Line("plex", "fault", f"{plex.url}: {error}; change {what}", EXIT_UNAVAILABLE)]
-    return [*lines, *_libraries(sections, settings), *_strangers(people, settings)]
+    return [*lines, *_libraries(sections, settings), *links, *_strangers(people, settings)]
 
 
 def _strangers(people: Iterable[User], settings: Settings) -> Iterator[Line]:

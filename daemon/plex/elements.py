@@ -65,6 +65,15 @@ def items(container: Element) -> list[Item]:
     return [made for element in container if (made := item(element, container)) is not None]
 
 
+def opens(container: Element, plex_path: str) -> bool | None:
+    """Return whether Plex, having looked, can open a file; None if it does not say."""
+    for part in container.iter("Part"):
+        said = {part.get("accessible"), part.get("exists")}
+        if part.get("file") == plex_path and said != {None}:
+            return "0" not in said
+    return None
+
+
 def section_of(element: Element, container: Element) -> tuple[str, str]:
     """Return the id and the title of the library that an item is in, as far as the answer says."""
     names = ("librarySectionID", "librarySectionTitle")

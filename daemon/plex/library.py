@@ -192,6 +192,11 @@ class PlexLibrary:
                     return item
         return None
 
+    async def can_open(self, rating_key: str, plex_path: str) -> bool | None:
+        """Have Plex look whether a file of an item is there and can be opened; None if it does not say."""
+        path = f"/library/metadata/{quote(rating_key, safe='')}?checkFiles=1"
+        return elements.opens(await self._connection.query("check", path), plex_path)
+
     async def _episodes(self, rating_key: str) -> list[Item]:
         path = f"/library/metadata/{quote(rating_key, safe='')}/allLeaves"
         return [item for item in await self._all("episodes", path) if item.type is ItemType.EPISODE]

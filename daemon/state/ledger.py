@@ -120,6 +120,16 @@ def family(connection: sqlite3.Connection, array_path: str) -> list[Entry]:
     return [entry(row) for row in select(connection, sql, key, key)]
 
 
+def linked(connection: sqlite3.Connection, mapping: str) -> list[tuple[Entry, str]]:
+    """Return the entries of a mapping that have a link and belong to an item, each with that item's rating key."""
+    columns = ", ".join(f"e.{name}" for name in ENTRY.replace(" ", "").split(","))
+    sql = (
+        f"SELECT {columns}, min(f.rating_key) FROM entries AS e JOIN item_files AS f USING (plex_path) "
+        "WHERE e.mapping = ? AND e.link <> '' GROUP BY e.array_path"
+    )
+    return [(entry(row[:-1]), row[-1]) for row in select(connection, sql, mapping)]
+
+
 def is_cached(connection: sqlite3.Connection, plex_paths: Iterable[str]) -> bool:
     """Say whether all these files (as Plex sees them) are on the cache; no files: no."""
     answers = [

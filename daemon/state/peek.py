@@ -6,7 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from daemon.state.ledger import by_mapping
+from daemon.model import Entry
+from daemon.state.ledger import by_mapping, linked
 from daemon.state.store import NAME
 
 
@@ -16,7 +17,20 @@ def mappings_in_use(directory: Path) -> dict[str, int]:
     Changes nothing.
     """
     try:
-        with closing(sqlite3.connect(f"{(directory / NAME).absolute().as_uri()}?mode=ro", uri=True)) as connection:
+        with closing(_open(directory)) as connection:
             return by_mapping(connection)
     except sqlite3.Error:
         return {}
+
+
+def served_by_links(directory: Path, mapping: str) -> list[tuple[Entry, str]]:
+    """Return entries of a mapping that links lead to, each with the rating key of an item; none likewise."""
+    try:
+        with closing(_open(directory)) as connection:
+            return linked(connection, mapping)
+    except sqlite3.Error:
+        return []
+
+
+def _open(directory: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{(directory / NAME).absolute().as_uri()}?mode=ro", uri=True)

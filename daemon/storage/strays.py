@@ -17,7 +17,6 @@ from daemon.storage.names import lstat
 from daemon.storage.paths import OWN_FOLDER, OWN_PREFIX, Mappings, file_below, link_text, parts_below
 from daemon.storage.states import BACKUP_SUFFIX
 
-
 _SKIPPED = {(OWN_FOLDER,), ("lost+found",)}
 """Folders at a root that hold no media; the second is readable for root alone."""
 

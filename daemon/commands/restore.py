@@ -1,0 +1,126 @@
+"""``ondeckd restore``: the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
+
+import click
+
+from daemon.client import Client, DaemonRefused, DaemonUnreachable
+from daemon.commands.context import Context
+from daemon.config import Loaded, LogSettings, Settings, state_directory
+from daemon.lock import single_instance
+from daemon.restoring import Report, Tally, Way
+
+EXIT_FAULT = 1
+EXIT_INTERRUPTED = 130
+
+_THREADS = 8
+
+
+@click.command()
+@click.option("--offline", is_flag=True, help="Go by the folders alone, without daemon, Plex and database.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.pass_obj
+def restore(context: Context, offline: bool, yes: bool, as_json: bool) -> None:
+    """Bring every file back to the array: the way out."""
+    try:
+        code = asyncio.run(_restore(context.load(), os.environ, offline=offline, yes=yes, as_json=as_json))
+    except (DaemonUnreachable, DaemonRefused) as error:
+        click.echo(f"ondeckd: {error}", err=True)
+        code = EXIT_FAULT
+    except KeyboardInterrupt:
+        click.echo("ondeckd: interrupted; run this again to go on", err=True)
+        code = EXIT_INTERRUPTED
+    sys.exit(code)
+
+
+async def _restore(loaded: Loaded, env: Mapping[str, str], *, offline: bool, yes: bool, as_json: bool) -> int:
+    from daemon.commands.bar import bar  # noqa: PLC0415 - rich stays out of the daemon's memory
+    from daemon.logs import configure  # noqa: PLC0415 - the other commands log nothing
+
+    # What matters is reported at the end, with the file that it is about.
+    configure(LogSettings(level="error", format="console"), sys.stderr, env=env)
+    async with _way(loaded.settings, env, offline=offline) as way:
+        tally = await way.survey()
+        if not yes and sys.stdin.isatty():
+            click.confirm(_question(tally), abort=True, err=True)
+        with bar() as show:
+            report = await way.run(tally, show)
+    _print(report, offline=offline, as_json=as_json)
+    return EXIT_FAULT if report.left else 0
+
+
+@asynccontextmanager
+async def _way(settings: Settings, env: Mapping[str, str], *, offline: bool) -> AsyncIterator[Way]:
+    """Choose: a daemon that runs does it itself; beside one, nobody else may."""
+    from daemon.commands.leaving import ThroughDaemon  # noqa: PLC0415 - likewise
+    from daemon.restoring import Alone, Offline  # noqa: PLC0415 - likewise
+    from daemon.state.store import Store  # noqa: PLC0415 - likewise
+
+    if not offline:
+        async with Client(settings) as client:
+            if await _answers(client):
+                yield ThroughDaemon(client)
+                return
+    directory, executor = state_directory(settings, env), ThreadPoolExecutor(_THREADS, "files")
+    try:
+        with single_instance(directory):
+            if offline:
+                yield Offline(settings, executor)
+                return
+            async with Store(directory) as store:
+                yield Alone(settings, store, executor)
+    finally:
+        executor.shutdown(wait=False, cancel_futures=True)
+
+
+async def _answers(client: Client) -> bool:
+    try:
+        await client.get("status")
+    except DaemonUnreachable:
+        return False
+    return True
+
+
+def _question(tally: Tally) -> str:
+    files = f"{tally.files} file{'s'[: tally.files != 1]}"
+    size = f"; {tally.bytes / 1e9:.1f} GB of them have to be copied" if tally.bytes else ""
+    return f"Bring {files} back to the array{size}?"
+
+
+def _print(report: Report, *, offline: bool, as_json: bool) -> None:
+    from daemon.commands import output  # noqa: PLC0415 - rich stays out of the daemon's memory
+
+    if as_json:
+        output.print_json(
+            {
+                "restored": report.restored,
+                "left": [{"path": path, "why": why} for path, why in report.left],
+                "kept": [{"path": path, "why": why} for path, why in report.kept],
+                "notes": report.notes,
+                "paused": report.paused,
+            }
+        )
+        return
+    if report.restored:
+        files = f"{report.restored} file{'s'[: report.restored != 1]}"
+        click.echo(f"{files} came back to the array." + ("" if report.left else " Nothing is left on the cache."))
+    elif not report.left:
+        click.echo("Everything is on the array already; there was nothing to do.")
+    for path, why in report.kept:
+        click.echo(output.plain(f"note: {path}: {why}"))
+    for note in report.notes:
+        click.echo(output.plain(f"note: {note}"))
+    for path, why in report.left:
+        click.echo(output.plain(f"LEFT: {path}: {why}"))
+    if report.paused:
+        click.echo("ondeckd stays paused: it caches nothing until `ondeckd resume`.")
+    elif offline:
+        click.echo("A daemon that is started now begins to cache again.")

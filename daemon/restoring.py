@@ -1,0 +1,190 @@
+"""The way out: every file back to the array, by what the folders say, or by the ledger while no daemon runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from daemon.config import Settings
+from daemon.custody import Custody
+from daemon.errors import StorageError
+from daemon.feed import Feed
+from daemon.model import Entry
+from daemon.reconcile import Reconcile
+from daemon.state import demands, ledger
+from daemon.state.store import Store
+from daemon.storage.homecoming import Homecoming
+from daemon.storage.paths import Mappings
+from daemon.storage.placement import Placement
+from daemon.storage.strays import Survey
+
+
+@dataclass(slots=True)
+class Tally:
+    """How far it is. `bytes` have to be copied, as far as one can tell before; `copied` of them are."""
+
+    files: int = 0
+    bytes: int = 0
+    done: int = 0
+    copied: int = 0
+    path: str = ""
+
+
+@dataclass(slots=True)
+class Report:
+    """What came of it.
+
+    `left` and `kept` are pairs of path and reason: what did not come back, and what did, but left something that is
+    worth a word. `paused`: a daemon begins to cache again only when it is told to.
+    """
+
+    restored: int = 0
+    left: list[tuple[str, str]] = field(default_factory=list)
+    kept: list[tuple[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    paused: bool = False
+
+
+Show = Callable[[Tally], None]
+
+
+class Way(Protocol):
+    """One way to bring everything back. `survey` comes first, and changes nothing."""
+
+    async def survey(self) -> Tally:
+        """Return how much there is to do."""
+
+    async def run(self, tally: Tally, show: Show) -> Report:
+        """Do it; `show` is given the tally whenever it has changed."""
+
+
+class Offline:
+    """By what the folders say alone."""
+
+    def __init__(self, settings: Settings, executor: Executor) -> None:
+        self._settings = settings
+        self._executor = executor
+        self._homecoming = Homecoming(settings.mapping, settings.transfer, executor)
+        self._surveys: list[Survey] = []
+
+    async def survey(self) -> Tally:
+        """Look at every name on each array."""
+        loop = asyncio.get_running_loop()
+        for mapping in self._settings.mapping:
+            self._surveys.append(await loop.run_in_executor(self._executor, self._homecoming.survey, mapping))
+        strays = [stray for survey in self._surveys for stray in survey.strays if not stray.why]
+        return Tally(len(strays), sum(stray.bytes for stray in strays))
+
+    async def run(self, tally: Tally, show: Show) -> Report:
+        """Bring every file back, one after the other."""
+        loop, report = asyncio.get_running_loop(), Report()
+        for survey in self._surveys:
+            report.left += survey.left
+            report.kept += [(path, "a link that leads into the cache from another folder") for path in survey.elsewhere]
+            await loop.run_in_executor(self._executor, self._homecoming.prepare, survey)
+            await self._each(survey, tally, show, report)
+            await loop.run_in_executor(self._executor, self._homecoming.finish, survey)
+            if not survey.alive:
+                report.notes.append(
+                    f"{survey.mapping.cache} is empty or cannot be read, so only backups were brought back from there"
+                )
+            if survey.unclaimed:
+                report.notes.append(
+                    f"{survey.unclaimed} files on {survey.mapping.cache} are on the array too; it has lost its "
+                    "manifest, so nothing says whether ondeckd put them there, and they stay"
+                )
+        return report
+
+    async def _each(self, survey: Survey, tally: Tally, show: Show, report: Report) -> None:
+        for stray in survey.strays:
+            before = tally.copied
+            tally.path = stray.entry.file.array_path
+            outcome = await self._homecoming.bring(stray, survey, _reporter(tally, show))
+            _count(tally, 0 if stray.why else 1, before + stray.bytes, show)
+            report.restored += outcome.changed and outcome.home
+            if outcome.why:
+                (report.kept if outcome.home else report.left).append((outcome.path, outcome.why))
+
+
+class Alone:
+    """By ledger and journal, as the daemon would do it, while none runs."""
+
+    def __init__(self, settings: Settings, store: Store, executor: Executor) -> None:
+        self._settings = settings
+        self._store = store
+        mappings = Mappings(settings.mapping)
+        self._placement = Placement(mappings, settings.transfer, executor, on_touch=lambda _operation, _reason: None)
+        self._custody = Custody(store, self._placement)
+
+    async def survey(self) -> Tally:
+        """Count what the ledger has, and the manifests that outlived another one."""
+        entries = {entry.file.array_path: entry for entry in await self._placement.remembered()}
+        entries |= {entry.file.array_path: entry for entry in await self._store.run(ledger.all_entries)}
+        return Tally(len(entries), sum(_weight(entry) for entry in entries.values()))
+
+    async def run(self, tally: Tally, show: Show) -> Report:
+        """Finish what was interrupted, then bring every file back. The next daemon starts paused."""
+        report = Report(paused=True)
+        await self._store.run(lambda connection: demands.put_meta(connection, "paused", "1"))
+        await asyncio.to_thread(self._placement.sweep, self._settings.mapping)
+        reconcile = Reconcile(self._store, self._placement, self._custody, Feed(), replan=lambda: None)
+        await reconcile.restore()
+        await self._custody.recover()
+        await reconcile.look()
+        entries = await self._store.run(ledger.all_entries)
+        # What the look has found to be home already needs no more.
+        tally.done, tally.path = max(0, tally.files - len(entries)), ""
+        show(tally)
+        for video, family in _families(entries):
+            before, tally.path = tally.copied, video
+            await self._bring(video, _reporter(tally, show), report)
+            _count(tally, len(family), before + sum(_weight(entry) for entry in family), show)
+        remaining = await self._store.run(ledger.all_entries)
+        report.restored = tally.files - len(remaining)
+        said = {path for path, _ in report.left}
+        report.left += [
+            (entry.file.array_path, "its video stays" if entry.parent in said else "it stays on the cache; see above")
+            for entry in remaining
+            if entry.file.array_path not in said
+        ]
+        return report
+
+    async def _bring(self, path: str, progress: Callable[[int, int], None], report: Report) -> None:
+        try:
+            await self._custody.evict(path, progress)
+        except StorageError as error:
+            report.left.append((path, str(error)))
+            await self._custody.recover(path)
+
+
+def _families(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:
+    """Return each video, or sidecar that is left without its own, with what goes with it; in order of their paths."""
+    held = {entry.file.array_path: entry for entry in entries}
+    families: dict[str, list[Entry]] = {}
+    for path, entry in held.items():
+        families.setdefault(entry.parent if entry.parent in held else path, []).append(entry)
+    return sorted(families.items(), key=lambda family: os.fsencode(family[0]))
+
+
+def _weight(entry: Entry) -> int:
+    return entry.file.size if entry.placement.endswith("+remove") else 0
+
+
+def _reporter(tally: Tally, show: Show) -> Callable[[int, int], None]:
+    before = tally.copied
+
+    def heard(done: int, _total: int) -> None:
+        tally.copied = before + done
+        show(tally)
+
+    return heard
+
+
+def _count(tally: Tally, files: int, copied: int, show: Show) -> None:
+    tally.done += files
+    tally.copied = copied
+    show(tally)

@@ -1,0 +1,281 @@
+"""``ondeckd restore``: by a running daemon, by ledger and journal without one, and what a daemon finds afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.demo.sessions import Session
+from daemon.lock import single_instance
+from daemon.model import Goal, Intent
+from daemon.state import journal
+from daemon.state.store import Store
+from tests.support.command_line import Said, config_file, free_port, ondeckd
+from tests.support.daemon import House, at_home, daemon_running, new_app
+from tests.support.files import LONG_AGO
+from tests.support.judge import read
+from tests.support.plex import small_library
+from tests.support.process import python
+
+NOTHING = "Everything is on the array already; there was nothing to do."
+PAUSED = "ondeckd stays paused: it caches nothing until `ondeckd resume`."
+PLACEMENTS = ["union+keep", "union+backup", "union+remove", "symlink+backup", "symlink+remove"]
+
+
+FILES = {"S/a.mkv": b"a", "S/a.en.srt": b"words", "S/b.mkv": b"b"}
+
+
+class Alone:
+    """Two tiers, a database that knows what is on the cache, and no daemon."""
+
+    def __init__(self, root: Path, placement: str) -> None:
+        self.array, self.cache = root / "array", root / "cache"
+        for folder in (self.array, self.cache, root / "state"):
+            folder.mkdir()
+        serve, _, original = placement.partition("+")
+        self._given = {"root": str(root), "serve": serve, "original": original}
+        mapping = {"name": "TV", "plex": "/data/tv", "array": str(self.array), "cache": str(self.cache)}
+        self.state = root / "state"
+        self.config = config_file(
+            root / "etc",
+            {
+                "mapping": [{**mapping, "serve": serve, "original": original}],
+                "state": {"directory": str(self.state)},
+                "web": {"listen": f"127.0.0.1:{free_port()}"},
+            },
+        )
+
+    async def fill(self) -> None:
+        """Put files on the array and have them brought in, as the daemon does it."""
+        for name, content in FILES.items():
+            (self.array / name).parent.mkdir(exist_ok=True)
+            (self.array / name).write_bytes(content)
+            os.utime(self.array / name, ns=(LONG_AGO, LONG_AGO))
+        words = ["-m", "tests.support.actor", json.dumps(self._given), "cache_in", "S/a.mkv", "cache_in", "S/b.mkv"]
+        async with python(words) as process:
+            out, err = await process.communicate()
+        assert out.split(b"\n") == [b"done cache_in", b"done cache_in", b""], err
+
+    def files(self, root: Path) -> dict[str, bytes]:
+        found = [path for path in root.rglob("*") if path.is_file() and path.name != "manifest"]
+        return {str(path.relative_to(root)): path.read_bytes() for path in found}
+
+
+@pytest.fixture(params=PLACEMENTS)
+async def alone(tmp_path: Path, request: pytest.FixtureRequest) -> Alone:
+    made = Alone(tmp_path, request.param)
+    await made.fill()
+    return made
+
+
+async def test_without_a_daemon_everything_comes_back_and_the_next_daemon_is_paused(alone: Alone) -> None:
+    said = await ondeckd(alone.config, "restore")
+
+    assert (said.code, said.err) == (0, "")
+    assert said.out.splitlines() == ["3 files came back to the array. Nothing is left on the cache.", PAUSED]
+    assert alone.files(alone.array) == FILES
+    assert not any(path.is_symlink() for path in alone.array.rglob("*"))
+    assert alone.files(alone.cache) == {}
+    rows = read(alone.state)
+    assert rows.entries == rows.journal == []
+    async with Store(alone.state) as store:
+        paused = await store.run(lambda c: c.execute("SELECT value FROM meta WHERE key = 'paused'").fetchone())
+    assert paused == ("1",)
+
+    again = await ondeckd(alone.config, "restore", "--json")
+    assert json.loads(again.out) == {"restored": 0, "left": [], "kept": [], "notes": [], "paused": True}
+
+
+async def test_without_a_daemon_a_lost_database_is_read_from_the_manifest(alone: Alone) -> None:
+    for path in alone.state.iterdir():
+        path.unlink()
+
+    said = await ondeckd(alone.config, "restore")
+
+    assert (said.code, said.out.splitlines()[0][:7]) == (0, "3 files")
+    assert alone.files(alone.array) == FILES
+
+
+async def test_without_a_daemon_what_cannot_leave_is_named(tmp_path: Path) -> None:
+    alone = Alone(tmp_path, "union+keep")
+    await alone.fill()
+    (alone.array / "S/a.mkv").write_bytes(b"changed there")
+    (alone.cache / "S/a.mkv").write_bytes(b"changed here, too")
+
+    said = await ondeckd(alone.config, "restore", "--json")
+
+    assert said.code == 1
+    report = json.loads(said.out)
+    assert [row["path"] for row in report["left"]] == [str(alone.array / "S/a.mkv"), str(alone.array / "S/a.en.srt")]
+    assert "nobody can tell which is newer" in report["left"][0]["why"]
+    assert report["restored"] == 1
+    assert {"S/a.mkv", "S/a.en.srt"} == set(alone.files(alone.cache))
+
+
+async def test_a_daemon_that_does_not_answer_is_not_worked_beside(tmp_path: Path) -> None:
+    alone = Alone(tmp_path, "union+keep")
+    await alone.fill()
+    with single_instance(alone.state):
+        said = await ondeckd(alone.config, "restore")
+
+    assert said.code == 1
+    assert "uses the state folder" in said.err
+    assert len(alone.files(alone.cache)) == 3
+
+
+async def test_on_a_terminal_it_asks_first(tmp_path: Path) -> None:
+    alone = Alone(tmp_path, "union+remove")
+    await alone.fill()
+    for words, answer, code in (((), b"n\n", 1), ((), b"y\n", 0)):
+        told, seen = await on_a_terminal(alone.config, *words, answer=answer)
+        assert told == code, seen
+        assert "Bring 3 files back to the array; 0.0 GB of them have to be copied? [y/N]:" in seen
+        assert (alone.files(alone.cache) == {}) is (code == 0)
+    assert "3 of 3 files" in seen
+    assert (await on_a_terminal(alone.config, "--yes", answer=b""))[0] == 0
+
+
+async def on_a_terminal(config: Path, *words: str, answer: bytes) -> tuple[int, str]:
+    """Run the command at a terminal of its own; return its code and all that was to be seen."""
+    above, below = os.openpty()
+    os.write(above, answer)
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "daemon", "--config", str(config), "restore", *words),
+        stdin=below,
+        stdout=below,
+        stderr=below,
+        env={**os.environ, "COLUMNS": "200", "TERM": "xterm"},
+    )
+    os.close(below)
+    reading = asyncio.create_task(asyncio.to_thread(read_all, above))
+    code = await process.wait()
+    seen = await reading
+    os.close(above)
+    return code, seen
+
+
+def read_all(terminal: int) -> str:
+    seen = b""
+    while True:
+        try:
+            seen += os.read(terminal, 65536)
+        except OSError:  # nobody has the other end open any more
+            return seen.decode()
+
+
+async def watched(house: House, episodes: list[str]) -> Session:
+    """Have somebody play the first of these episodes until all are cached; return the session."""
+    session = await house.plex.engine.play("Ann", episodes[0], client="tv")
+    await house.until(lambda: house.is_cached(*episodes))
+    await house.quiet()
+    return session
+
+
+def listening(**more: Any) -> dict[str, Any]:
+    return {"web": {"listen": f"127.0.0.1:{free_port()}"}, "playback": {"min_play": "0"}, **more}
+
+
+async def restore(house: House, *words: str) -> Said:
+    return await ondeckd(config_file(house.folder / "etc", house.settings), "restore", *words)
+
+
+async def test_a_daemon_takes_everything_back_and_caches_nothing_until_it_is_told_to(tmp_path: Path) -> None:
+    library = small_library()
+    episodes = library.episodes(library.shows[0])[:6]
+    async with at_home(tmp_path, library, **listening()) as house:
+        session = await watched(house, episodes)
+        await house.plex.engine.stop(session)
+        await house.until(lambda: not house.app.core.listener.plays())
+
+        said = await restore(house)
+
+        assert (said.code, said.err) == (0, "")
+        assert said.out.splitlines() == ["6 files came back to the array. Nothing is left on the cache.", PAUSED]
+        assert await house.entries() == []
+        assert house.damaged() == []
+        assert (await restore(house)).out.splitlines() == [NOTHING, PAUSED]
+
+        await house.plex.engine.play("Ann", episodes[0], client="tv")
+        await house.until(lambda: bool(house.app.core.listener.plays()))
+        assert not house.is_cached(episodes[1])
+        await house.post("/api/v1/resume")
+        await house.until(lambda: house.is_cached(*episodes))
+
+
+async def test_what_plays_stays_and_is_named(tmp_path: Path) -> None:
+    library = small_library()
+    episodes = library.episodes(library.shows[0])[:6]
+    async with at_home(tmp_path, library, **listening()) as house:
+        await watched(house, episodes)
+
+        said = await restore(house, "--json")
+
+        assert said.code == 1
+        [path] = house.array(episodes[0])
+        report = json.loads(said.out)
+        assert report["left"] == [{"path": str(path), "why": "it is being played"}]
+        assert (report["restored"], report["paused"]) == (5, True)
+        assert house.is_cached(episodes[0])
+        assert not any(house.is_cached(key) for key in episodes[1:])
+
+
+async def test_a_daemon_that_cannot_go_on_says_why(tmp_path: Path) -> None:
+    library = small_library()
+    async with at_home(tmp_path, library, **listening()) as house:
+        await house.post("/api/v1/cache", {"target": library.movies[0]})
+        await house.until(lambda: house.is_cached(library.movies[0]))
+        await house.quiet()
+        [path] = house.array(library.movies[0])
+        root = Path(house.settings["mapping"][0]["array"])
+        root.rename(tmp_path / "unmounted")
+        root.mkdir()
+
+        said = await restore(house, "--json")
+
+        assert said.code == 1
+        [left] = json.loads(said.out)["left"]
+        assert left["path"] == str(path)
+        assert "is the array mounted?" in left["why"]
+        root.rmdir()
+        (tmp_path / "unmounted").rename(root)
+
+
+@pytest.mark.parametrize("placement", ["union+keep", "symlink+backup", "symlink+remove"])
+async def test_a_daemon_started_after_an_offline_restore_drops_what_it_remembers(
+    tmp_path: Path, placement: str
+) -> None:
+    library = small_library()
+    serve, _, original = placement.partition("+")
+    async with at_home(tmp_path, library, start=False, **listening()) as house:
+        for mapping in house.settings["mapping"]:
+            mapping |= {"serve": serve, "original": original}
+        new_app(house)
+        async with daemon_running(house):
+            for movie in library.movies[:2]:
+                await house.post("/api/v1/cache", {"target": movie})
+            await house.until(lambda: house.is_cached(*library.movies[:2]))
+            await house.quiet()
+            await house.post("/api/v1/pause")
+            entries = await house.entries()
+        async with Store(tmp_path / "state") as store:
+            # As if it had been killed on the way.
+            await store.run(lambda c: journal.begin(c, Intent(entries[0], Goal.CACHED, "link")))
+
+        said = await restore(house, "--offline")
+        assert said.code == 0, said
+        assert house.damaged() == []
+        looks = {path: path.stat() for movie in library.movies for path in house.array(movie)}
+
+        new_app(house)
+        async with daemon_running(house):
+            assert await house.entries() == []
+        rows = read(tmp_path / "state")
+        assert rows.entries == rows.journal == []
+        assert house.damaged() == []
+        assert {path: path.stat() for path in looks} == looks
