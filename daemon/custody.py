@@ -90,8 +90,6 @@ class Custody:
             if settled is not None:
                 await self._store.run(partial(_settle, settled=settled))
                 done += [] if settled.cached else [entry]
-            elif settled is not None:
-                await self._store.run(partial(journal.end, array_path=entry.file.array_path))
         return done
 
     async def _settled(self, intent: Intent) -> Settled | None:
