@@ -125,9 +125,7 @@ class Scene:
     def is_at(self, goal: str) -> list[str]:
         """Return what is not as it is after ``cache_in``, or after ``evict``."""
         wanted = CACHED[self.placement] if goal == "cache_in" else UNCACHED
-        # Where the video is on the cache already, `cache_in` does not look for its subtitle again.
-        names = (VIDEO,) if goal == "cache_in" else CONTENTS
-        return [f"after all: {name}: {self.seen(name)}" for name in names if self.seen(name) != wanted]
+        return [f"after all: {name}: {self.seen(name)}" for name in CONTENTS if self.seen(name) != wanted]
 
     def seen(self, name: str) -> tuple[str, ...]:
         """Return what stands at the original's name, the backup's and the copy's."""
