@@ -202,7 +202,9 @@ def _without_copy(seen: Seen) -> Step | End:
     if seen.original is At.RECORDED:
         return Step.RESTORE if restorable else End(cached=False, why=_superseded(seen))
     if seen.original is At.FOREIGN:
-        return End(cached=False, why="the copy is gone, and something that is no file stands at the original's name")
+        why = "the copy is gone, and something that is no file stands at the original's name"
+        # As long as there is an entry the backup is not forgotten.
+        return End(cached=restorable, why=why)
     return End(cached=False, why=_superseded(seen))
 
 

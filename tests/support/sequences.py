@@ -92,7 +92,7 @@ class Scene:
             "joined": lambda: os.link(self.original(name), path),
         }
         copy, original = self.copy(name), self.original(name)
-        before, stood = _state(copy), kind(original) == stat.S_IFREG
+        before, stood = _state(copy), os.path.lexists(original) and not _leads_to(original, copy)
         with suppress(OSError):
             done[what]()
         self.foreign = {at: inode for at, inode in self.foreign.items() if inode == (_state(at) or (0,))[0]}
