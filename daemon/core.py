@@ -67,7 +67,13 @@ class Core:
         self._custody = Custody(self.store, self.placement)
         replan = self.dispatcher.request_replan
         self.reconcile = Reconcile(
-            self.store, self.placement, self._custody, self.feed, replan=replan, dry_run=given.dry_run
+            self.store,
+            self.placement,
+            self._custody,
+            self.feed,
+            replan=replan,
+            trouble=self._holds.blame,
+            dry_run=given.dry_run,
         )
         self.jobs = self._make_jobs()
         self.workers = self._make_workers()

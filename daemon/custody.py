@@ -60,7 +60,8 @@ class Custody:
             try:
                 await self._placement.evict(entry, note=self._note, busy=busy, progress=progress)
             except UnsafeEvict as error:
-                await self._store.run(partial(journal.end, array_path=entry.file.array_path))
+                # It may have come half-way, and stays cached now.
+                await self.recover(entry.file.array_path)
                 if not entry.parent:
                     raise
                 # The video has gone by now; what is left of it is kept, shown, and tried again by itself.

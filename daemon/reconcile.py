@@ -13,7 +13,7 @@ from daemon.feed import Feed
 from daemon.model import Entry, TaskState
 from daemon.state import ledger, tasks
 from daemon.state.store import Connection, Store
-from daemon.storage.placement import Placement
+from daemon.storage.placement import Placement, Trouble
 
 log = structlog.get_logger()
 
@@ -25,7 +25,10 @@ _PAGE = 500
 
 
 class Reconcile:
-    """Looks at the caches, never at the array. `replan` is called when something was dropped."""
+    """Looks at the caches.
+
+    `replan` is called when something was dropped, `trouble` when a cache cannot be looked at.
+    """
 
     def __init__(
         self,
@@ -35,6 +38,7 @@ class Reconcile:
         feed: Feed,
         *,
         replan: Callable[[], None],
+        trouble: Trouble | None = None,
         dry_run: bool = False,
     ) -> None:
         self._store = store
@@ -42,6 +46,7 @@ class Reconcile:
         self._custody = custody
         self._feed = feed
         self._replan = replan
+        self._trouble = trouble
         self._dry_run = dry_run
         self._asked = asyncio.Event()
         self._everything = False
@@ -79,7 +84,7 @@ class Reconcile:
             last = entries[-1].file.array_path
 
     async def _compare(self, entries: list[Entry]) -> None:
-        gone = await self._placement.gone(entries)
+        gone = await self._placement.gone(entries, self._trouble)
         if not gone:
             return
         idle = await self._store.run(lambda connection: _idle(connection, gone))
@@ -98,10 +103,16 @@ class Reconcile:
         self._replan()
 
     async def restore(self) -> None:
-        """Enter what the manifests on the caches prove to be ours and the ledger has lost. Before any copy runs."""
+        """Enter what the manifests on the caches prove to be ours and the ledger has lost. Before any copy runs.
+
+        A file that was put aside by an entry that is lost, and has no copy any more, gets its name back.
+        """
         found = await self._placement.remembered()
         for entry in await self._store.run(lambda connection: _enter(connection, found)):
             log.info("recovered", path=entry.file.array_path, why="a copy that the database had lost was entered again")
+        gone = await self._placement.orphaned()
+        for entry in await self._custody.bring_back(await self._store.run(lambda connection: _lost(connection, gone))):
+            log.info("recovered", path=entry.file.array_path, why="the database had lost it, and its copy is gone")
 
     async def remember(self) -> None:
         """Have the manifests say what the ledger says. Before any copy runs."""
@@ -127,6 +138,16 @@ def _drop(connection: Connection, gone: Iterable[Entry]) -> list[Entry]:
 
 
 def _enter(connection: Connection, found: Iterable[Entry]) -> list[Entry]:
-    lost = [entry for entry in found if ledger.get_entry(connection, entry.file.array_path) is None]
+    lost = _lost(connection, found)
     ledger.put_entries(connection, lost)
     return lost
+
+
+def _lost(connection: Connection, found: Iterable[Entry]) -> list[Entry]:
+    """Return those that the ledger does not know, or knows only from an earlier time: it comes from an old backup."""
+
+    def is_lost(entry: Entry) -> bool:
+        known = ledger.get_entry(connection, entry.file.array_path)
+        return known is None or known.cached_at < entry.cached_at
+
+    return [entry for entry in found if is_lost(entry)]

@@ -12,7 +12,7 @@ from dataclasses import replace
 from daemon.config import MappingSettings
 from daemon.errors import NoSpace, Skipped, SourceChanged, TierUnavailable
 from daemon.model import Entry, File
-from daemon.storage import anchors, manifest, tree
+from daemon.storage import anchors, manifest, tree, trials
 from daemon.storage.draft import Draft
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
@@ -177,6 +177,10 @@ class Arrival:
             raise Skipped(f'{path} has {found.st_nlink} hard links and transfer.hardlinks is "skip"')
         if self._mapping.original == "keep":
             return
+        if self._mapping.serve == "symlink" and (pool := trials.pool(self._mapping.array)):
+            raise Skipped(
+                f'{path} is not replaced by a link, because the array is a pool ({pool}); set serve = "union"'
+            )
         self.kept_because = self._bound(found)
         if self.kept_because and self._mapping.serve == "symlink":
             raise Skipped(f"{path} cannot be replaced by a link: {self.kept_because}")

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from daemon.errors import NoSpace, SourceChanged, TierUnavailable, UnsafeEvict
 from daemon.model import Entry
-from daemon.storage import anchors, tree
+from daemon.storage import anchors, leftovers, tree
 from daemon.storage.draft import Draft
 from daemon.storage.faults import translated
 from daemon.storage.mover import OpenFiles
@@ -56,8 +56,7 @@ class Comeback:
                 site.touched("open")
                 with translated(path, gone=TierUnavailable), self._folder() as folder:
                     self._demand_room(folder, size)
-                    with suppress(FileNotFoundError):
-                        os.unlink(site.temporary, dir_fd=folder)
+                    self._demand_alone(folder)
                     held = os.dup(folder)
             except BaseException:
                 os.close(source)
@@ -89,7 +88,7 @@ class Comeback:
                 with self.files.borrowed() as (source, _):
                     self._demand_unwritten(source)
             with translated(site.entry.file.array_path, gone=SourceChanged):
-                self._hands.place(self._step)
+                self._hands.place(self._step, self.draft)
             self.draft.release()
 
     def abandon(self) -> None:
@@ -113,6 +112,14 @@ class Comeback:
         # What is written later would go into a file without a name.
         if is_being_written(source):
             raise SourceChanged(f"{self._site.entry.file.cache_path} is being written to")
+
+    def _demand_alone(self, folder: int) -> None:
+        site = self._site
+        try:
+            with suppress(FileNotFoundError):
+                leftovers.remove(site.temporary, folder)
+        except BlockingIOError:
+            raise SourceChanged(f"{site.entry.file.array_path} is being copied back by another ondeckd") from None
 
     def _demand_room(self, folder: int, size: int) -> None:
         found = os.fstatvfs(folder)

@@ -9,7 +9,7 @@ from daemon.errors import SourceChanged, VerifyFailed
 from daemon.storage import attributes, tree
 from daemon.storage.identity import Identity
 from daemon.storage.mover import OpenFiles
-from daemon.storage.names import give_name
+from daemon.storage.names import give_name, lstat, same_file
 
 
 class Draft:
@@ -24,7 +24,9 @@ class Draft:
         self.name = name
         self.identity = Identity.of(os.fstat(source))
         try:
-            self.files = OpenFiles(source, tree.new_temporary(name, folder))
+            target = tree.new_temporary(name, folder)
+            self._made = os.fstat(target)
+            self.files = OpenFiles(source, target)
         except BaseException:
             os.close(source)
             os.close(folder)
@@ -54,6 +56,11 @@ class Draft:
         """Rename it into a folder, never over something: FileExistsError."""
         give_name(self.name, name, old_folder=self.folder, new_folder=folder)
 
+    def stands(self) -> bool:
+        """Say whether this very file has the temporary name."""
+        with self.files.borrowed() as (_, target):
+            return same_file(lstat(self.name, self.folder), os.fstat(target))
+
     def release(self) -> None:
         """Close everything: the file has its final name now."""
         self.files.close()
@@ -63,7 +70,7 @@ class Draft:
 
     def discard(self) -> None:
         """Remove the temporary file, unless it was released before, and close everything."""
-        if self._open:
+        if self._open and same_file(lstat(self.name, self.folder), self._made):
             with suppress(FileNotFoundError):
                 os.unlink(self.name, dir_fd=self.folder)
         self.release()

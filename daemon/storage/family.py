@@ -75,7 +75,8 @@ class Family:
         return entries
 
     async def _complete(self, video: Entry) -> list[Entry]:
-        others = {path: entry for path, entry in self._known.items() if entry.parent == self._video.array_path}
+        known = [entry for entry in self._known.values() if entry.parent == self._video.array_path]
+        others = {entry.file.array_path: entry for entry in known if await self._means.copy_of(entry) is not None}
         for sidecar in await self._find_sidecars():
             if sidecar.array_path not in others:
                 others |= {entry.file.array_path: entry for entry in await self._bring_sidecar(sidecar)}

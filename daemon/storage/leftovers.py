@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -26,6 +27,20 @@ def sweep(mapping: MappingSettings) -> list[str]:
         removed += [path for name in filter(ours, files) if _removed(path := Path(above, name))]
         removed += [path for name in filter(ours, folders) if _removed(path := Path(above, name), folder=True)]
     return [str(path) for path in removed]
+
+
+def remove(name: str, folder: int) -> None:
+    """Remove one temporary file or link in an open folder; BlockingIOError while any process uses it."""
+    path = Path(f"/proc/self/fd/{folder}", name)
+    try:
+        if not path.is_symlink():
+            with tree.unclaimed(path):
+                pass
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENOLCK, errno.ENOSYS, errno.EINVAL):
+            raise
+        # The file system knows no locks; then the name alone tells that it is ours.
+    os.unlink(name, dir_fd=folder)
 
 
 def _removed(path: Path, *, folder: bool = False) -> bool:

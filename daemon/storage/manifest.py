@@ -20,6 +20,8 @@ from daemon.storage.paths import OWN_FOLDER, file_below
 from daemon.storage.states import At, copy_at
 
 NAME = "manifest"
+_MOST = 1 << 63
+"""What the database can hold."""
 
 _Line = dict[str, Any]
 
@@ -52,11 +54,19 @@ def standing(mapping: MappingSettings) -> list[Entry]:
     return found
 
 
+def orphaned(mapping: MappingSettings) -> list[Entry]:
+    """Return what was placed with its original put aside, and has no copy any more. Nothing for a cache not mounted."""
+    if not tree.has_own_folder(mapping.cache):
+        return []
+    aside = [entry for entry in entries(mapping) if entry.placement != "union+keep"]
+    return [entry for entry in aside if not os.path.lexists(entry.file.cache_path)]
+
+
 def entries(mapping: MappingSettings) -> list[Entry]:
     """Return all that the manifest of this mapping's cache names, whether it is still there or not."""
     found = []
     for text in read(mapping.cache).values():
-        with suppress(UnmappedPath, KeyError, TypeError, ValueError):
+        with suppress(UnmappedPath, KeyError, TypeError, ValueError, OverflowError):
             line = json.loads(text)
             if line["mapping"] == mapping.name:
                 found.append(_entry(mapping, line))
@@ -77,10 +87,15 @@ def rewrite(mapping: MappingSettings, entries: Iterable[Entry]) -> None:
     with tree.own_folder(root) as own:
         name = tree.temporary_name("part")
         with os.fdopen(tree.new_temporary(name, own), "wb") as file:
-            file.writelines(after.values())
-            file.flush()
-            os.fsync(file.fileno())
-            os.replace(name, NAME, src_dir_fd=own, dst_dir_fd=own)
+            try:
+                file.writelines(after.values())
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(name, NAME, src_dir_fd=own, dst_dir_fd=own)
+            except BaseException:
+                with suppress(FileNotFoundError):
+                    os.unlink(name, dir_fd=own)
+                raise
         os.fsync(own)
 
 
@@ -139,10 +154,13 @@ def _line(root: str, entry: Entry) -> _Line:
 
 def _entry(mapping: MappingSettings, line: _Line) -> Entry:
     parent = file_below(mapping, line["parent"], 0).array_path if line["parent"] else ""
+    size, mtime_ns, cached_at = int(line["size"]), int(line["mtime_ns"]), float(line["cached_at"])
+    if not (0 <= size < _MOST and abs(mtime_ns) < _MOST and 0 <= cached_at < _MOST):
+        raise ValueError("no size, or no time")
     return Entry(
-        file_below(mapping, line["path"], int(line["size"])),
-        int(line["mtime_ns"]),
-        float(line["cached_at"]),
+        file_below(mapping, line["path"], size),
+        mtime_ns,
+        cached_at,
         checksum=str(line["checksum"]),
         parent=parent,
         placement=str(line["placement"]),

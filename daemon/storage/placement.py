@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -28,6 +28,7 @@ log = structlog.get_logger()
 
 Progress = Callable[[int, int], None]
 Touch = Callable[[str, str], None]
+Trouble = Callable[[str, StorageError], Awaitable[object]]
 
 
 async def _no_note(_intent: Intent) -> None:
@@ -132,11 +133,11 @@ class Placement:
         """Say whether a copy is on the cache as recorded. Never touches the array."""
         return bool(await self._means.copy_of(entry))
 
-    async def gone(self, entries: Iterable[Entry]) -> list[Entry]:
+    async def gone(self, entries: Iterable[Entry], trouble: Trouble | None = None) -> list[Entry]:
         """Return those of which nothing is on the cache any more. Never touches the array.
 
         Give it a few hundred at once, which take a thread for a moment. A cache that is not the one that held them, or
-        does not answer, tells of nothing that is gone.
+        does not answer, tells of nothing that is gone; `trouble` hears of it, with the mapping's name.
         """
         by_mapping: dict[str, list[Entry]] = {}
         for entry in entries:
@@ -148,15 +149,24 @@ class Placement:
                 found += await self._means.threads.run(name, vanished, mapping, held)
             except StorageError as error:
                 log.debug("copies_unknown", mapping=name, why=str(error))
+                if trouble:
+                    await trouble(name, error)
         return found
 
     async def remembered(self) -> list[Entry]:
         """Return what the manifests on the caches name, and what stands there exactly as recorded."""
+        return await self._from_manifests(manifest.standing)
+
+    async def orphaned(self) -> list[Entry]:
+        """Return what the manifests name, whose original was put aside and whose copy is gone."""
+        return await self._from_manifests(manifest.orphaned)
+
+    async def _from_manifests(self, read: Callable[[MappingSettings], list[Entry]]) -> list[Entry]:
         found: list[Entry] = []
         for mapping in self._means.mappings.all:
             try:
                 with translated(mapping.cache):
-                    found += await self._means.threads.run(mapping.name, manifest.standing, mapping)
+                    found += await self._means.threads.run(mapping.name, read, mapping)
             except StorageError as error:
                 log.warning("recovery_waits", path=mapping.cache, why=str(error))
         return found

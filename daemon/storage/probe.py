@@ -12,6 +12,7 @@ from pathlib import Path
 from daemon.config import MappingSettings
 from daemon.errors import Level, TierUnavailable
 from daemon.storage import anchors, tree, trials
+from daemon.storage.paths import OWN_FOLDER
 from daemon.storage.space import room
 
 
@@ -29,11 +30,18 @@ def check_mapping(mapping: MappingSettings, *, used: bool = False) -> list[Findi
 
     `used` says that the ledger has files on this cache: then nothing is written to one that is not mounted.
     """
-    findings = [*_array(mapping), *_cache(mapping, used=used)]
-    if all(finding.level != "error" for finding in findings):
-        findings += _apart(mapping)
-    if all(finding.level != "error" for finding in findings):
-        findings += [*_abilities(mapping), *(_links(mapping) if mapping.serve == "symlink" else _union(mapping))]
+    ours = tree.has_own_folder(mapping.cache)
+    try:
+        findings = [*_array(mapping), *_cache(mapping, used=used)]
+        if all(finding.level != "error" for finding in findings):
+            findings += _apart(mapping)
+        if all(finding.level != "error" for finding in findings):
+            findings += [*_abilities(mapping), *(_links(mapping) if mapping.serve == "symlink" else _union(mapping))]
+    finally:
+        # Left on a mount point it would make that look like the cache, once the cache is not mounted.
+        with suppress(OSError):
+            if not ours:
+                Path(mapping.cache, OWN_FOLDER).rmdir()
     return [Finding(finding.ok, finding.level, f"{mapping.name}: {finding.text}") for finding in findings]
 
 

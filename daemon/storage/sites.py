@@ -7,7 +7,7 @@ import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import NoReturn
 
 from daemon.config import MappingSettings
@@ -69,8 +69,7 @@ class Site:
         anchors.demand_anchor(self.mapping)
         self.touched("stat")
         with translated(self.entry.file.array_path), self.array_folder() as folder:
-            if folder is not None and self.entry.link and copy is not None and not self.is_our_link(self.name, folder):
-                self._follow_link(folder)
+            self._follow_link(folder, copy)
             original, backup = lstat(self.name, folder), lstat(self.backup, folder)
             state = copy_at(copy, self.entry)
             newer = copy if state is At.NEWER else None
@@ -119,6 +118,10 @@ class Site:
         """Say whether our link, or a file that is as recorded, stands at a name of the original's folder."""
         return self._array_at(name, lstat(name, folder), folder, None) in {At.LINK, At.RECORDED}
 
+    def is_recorded(self, name: str, folder: int) -> bool:
+        """Say whether a file that is as recorded stands at a name of the original's folder."""
+        return self._array_at(name, lstat(name, folder), folder, None) is At.RECORDED
+
     def proof(self, seen: Seen) -> str:
         """Return the name on the array of what holds the copy's content."""
         return self.name if seen.original in {At.RECORDED, At.NEWER} else self.backup
@@ -127,12 +130,26 @@ class Site:
         """Raise UnsafeEvict."""
         raise UnsafeEvict(f"{self.entry.file.cache_path} stays on the cache: {why}")
 
-    def _follow_link(self, folder: int) -> None:
-        """Take the name that somebody gave our link, as Sonarr does when it renames files."""
+    def _follow_link(self, folder: int | None, copy: os.stat_result | None) -> None:
+        """Take the name that somebody gave our link, as Sonarr does when it renames files.
+
+        UnsafeEvict where it is somewhere else, so that it would lead nowhere without the copy.
+        """
+        if not self.entry.link or (folder is not None and self.is_our_link(self.name, folder)):
+            return
+        if folder is None:
+            if copy is not None:
+                self.refuse(
+                    f"the folder of its link, {PurePath(self.entry.file.array_path).parent}, is gone or renamed"
+                )
+            return
         with os.scandir(folder) as items:
             links = [item.name for item in items if item.is_symlink() and self.is_our_link(item.name, folder)]
-        if len(links) == 1 and links[0] not in {self.backup, self.temporary_link}:
-            self.name = links[0]
+        others = [name for name in links if name not in {self.backup, self.temporary_link}]
+        if len(others) == 1:
+            self.name = others[0]
+        elif others:
+            self.refuse(f"several links lead to it: {', '.join(sorted(others))}")
 
     def _array_at(
         self, name: str, found: os.stat_result | None, folder: int | None, newer: os.stat_result | None
@@ -181,6 +198,21 @@ def vanished(mapping: MappingSettings, entries: Iterable[Entry]) -> list[Entry]:
             if Site(entry, mapping, lambda _: None).copy() is None:
                 found.append(entry)
     return found
+
+
+def demand_cache_shown(mapping: MappingSettings) -> None:
+    """Raise TierUnavailable unless the union, where there is one, shows what lies on the cache."""
+    if not mapping.union:
+        return
+    with translated(mapping.cache, gone=TierUnavailable), tree.probe_file(mapping.cache) as name:
+        if not os.path.lexists(Path(mapping.union, name)):
+            raise TierUnavailable(f"{mapping.union} does not show what lies on {mapping.cache}; is it mounted?")
+
+
+def demand_file_shown(mapping: MappingSettings, parts: tuple[str, ...]) -> None:
+    """Raise TierUnavailable unless the union, where there is one, shows a file at this path."""
+    if mapping.union and not os.path.lexists(Path(mapping.union, *parts)):
+        raise TierUnavailable(f"{Path(mapping.union, *parts)} is not shown by the union once its original is put aside")
 
 
 def demand_union(mapping: MappingSettings, parts: tuple[str, ...], size: int, times: tuple[int, ...]) -> None:

@@ -10,11 +10,12 @@ from contextlib import AbstractContextManager, suppress
 
 from daemon.errors import Skipped, SourceChanged, TierUnavailable
 from daemon.model import Goal
-from daemon.storage import anchors, linux, manifest, tree
+from daemon.storage import anchors, leftovers, linux, manifest, safeguards, tree
+from daemon.storage.draft import Draft
 from daemon.storage.faults import translated
 from daemon.storage.identity import Identity
-from daemon.storage.names import give_name, identity_at, is_being_written, is_still, lstat, same_file, sync
-from daemon.storage.sites import Site, demand_union
+from daemon.storage.names import give_name, identity_at, lstat, same_file, sync
+from daemon.storage.sites import Site
 from daemon.storage.states import COPYING, At, End, Seen, Step, decide
 
 
@@ -63,15 +64,16 @@ class Hands:
         """Remove what an interrupted step left beside the original."""
         with self._lock, translated(self.site.entry.file.array_path), self.site.array_folder() as folder:
             for name in (self.site.temporary, self.site.temporary_link):
-                with suppress(FileNotFoundError):
+                # What another process is at work with stays.
+                with suppress(FileNotFoundError, BlockingIOError):
                     if folder is not None:
-                        os.unlink(name, dir_fd=folder)
+                        leftovers.remove(name, folder)
 
-    def place(self, step: Step) -> None:
+    def place(self, step: Step, draft: Draft) -> None:
         """Give the sealed copy beside the original its name, if `step` still is the next one."""
         with self._lock:
             found, seen = self._next(Goal.UNCACHED)
-            if self._idle or found is not step:
+            if self._idle or found is not step or not draft.stands():
                 raise SourceChanged(f"{self.site.entry.file.array_path} changed while it was copied back")
             if step is Step.COPY_BACK and seen.original is At.RECORDED:
                 # Under links nothing else would serve the file between the two.
@@ -81,7 +83,7 @@ class Hands:
                     give_name(self.site.temporary, self.site.backup, old_folder=folder, new_folder=folder)
                     sync(folder)
                 else:
-                    self._put(self.site.temporary, folder)
+                    self.put_over(self.site.temporary, folder)
 
     def _next(self, goal: Goal) -> tuple[Step | End, Seen]:
         seen = self.site.look()
@@ -95,6 +97,9 @@ class Hands:
         with translated(site.mapping.cache, gone=TierUnavailable):
             # What proves the one tier by the other is worth nothing where both are one.
             anchors.demand_apart(site.mapping)
+        if goal is Goal.UNCACHED and seen.copy is not At.NOTHING:
+            # Before the first step, so that a refusal leaves everything as it was.
+            safeguards.demand_unwritten_copy(site)
         site.touched("change")
         with translated(site.entry.file.array_path, gone=SourceChanged):
             self._steps()[step](seen)
@@ -114,19 +119,20 @@ class Hands:
 
     def _hide(self, seen: Seen) -> None:
         site = self.site
-        self._demand_shown(seen)
+        safeguards.demand_shown(site, seen)
         with self._folder() as folder:
-            before = identity_at(site.name, folder)
             if seen.joined:
                 # A kill came in between the second name and the end of the first.
                 if self._is_joined(folder):
                     os.unlink(site.name, dir_fd=folder)
             else:
-                self._demand_unwritten(site.name)
+                safeguards.demand_unwritten(site, site.name)
                 self._put_aside(folder)
-                if not is_still(before, identity_at(site.backup, folder)):
+                if not site.is_recorded(site.backup, folder):
                     # Somebody put a new file there in the very last moment.
                     give_name(site.backup, site.name, old_folder=folder, new_folder=folder)
+                    raise SourceChanged(f"{site.entry.file.array_path} changed while it was put aside")
+                safeguards.demand_still_shown(site, folder)
             sync(folder)
 
     def _put_aside(self, folder: int) -> None:
@@ -139,8 +145,10 @@ class Hands:
         os.rename(name, backup, src_dir_fd=folder, dst_dir_fd=folder)
 
     def _link(self, seen: Seen) -> None:
-        self._settle_copy()
-        self._demand_unwritten(self.site.name)
+        safeguards.settle_copy(self.site)
+        safeguards.demand_unwritten(self.site, self.site.name)
+        safeguards.demand_copy(self.site, seen)
+        safeguards.demand_unwritten_copy(self.site)
         with self._folder() as folder:
             try:
                 if seen.joined or not self._swap_in_link(seen, folder):
@@ -160,14 +168,14 @@ class Hands:
     def _swap_in_link(self, seen: Seen, folder: int) -> bool:
         """Exchange the original with a link under the backup's name; False where there is no exchange."""
         site = self.site
-        before = identity_at(site.name, folder)
         if seen.backup is At.NOTHING:
             os.symlink(site.entry.link, site.backup, dir_fd=folder)
             sync(folder)
+        safeguards.demand_leads(site, site.backup, folder)
         if not linux.exchange(site.name, site.backup, folder):
             os.unlink(site.backup, dir_fd=folder)
             return False
-        if not is_still(before, identity_at(site.backup, folder)):
+        if not site.is_recorded(site.backup, folder):
             linux.exchange(site.name, site.backup, folder)
             os.unlink(site.backup, dir_fd=folder)
             raise SourceChanged(f"{site.entry.file.array_path} changed while it was replaced by a link")
@@ -177,8 +185,9 @@ class Hands:
         site = self.site
         temporary = site.temporary_link
         with suppress(FileNotFoundError):
-            os.unlink(temporary, dir_fd=folder)
+            leftovers.remove(temporary, folder)
         os.symlink(site.entry.link, temporary, dir_fd=folder)
+        safeguards.demand_leads(site, temporary, folder)
         try:
             if not joined:
                 os.link(site.name, site.backup, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
@@ -191,33 +200,27 @@ class Hands:
             raise
 
     def _demand_same(self, folder: int) -> None:
-        if not self._is_joined(folder):
+        if not self._is_joined(folder) or not self.site.is_recorded(self.site.name, folder):
             raise SourceChanged(f"{self.site.entry.file.array_path} changed while it was replaced by a link")
 
     def _is_joined(self, folder: int) -> bool:
         return same_file(lstat(self.site.name, folder), lstat(self.site.backup, folder))
 
-    def _demand_unwritten(self, name: str) -> None:
-        """Raise SourceChanged while somebody writes to a file: what is written later would not be on the cache."""
-        descriptor = self.site.open_on_array(name)
-        try:
-            if is_being_written(descriptor):
-                raise SourceChanged(f"{self.site.entry.file.array_path} is being written to")
-        finally:
-            os.close(descriptor)
-
     def _remove(self, seen: Seen) -> None:
-        self._demand_shown(seen)
-        self._demand_unwritten(self.site.backup)
+        site = self.site
+        safeguards.demand_shown(site, seen)
+        safeguards.demand_unwritten(site, site.backup)
+        safeguards.demand_copy(site, seen)
+        safeguards.demand_unwritten_copy(site)
         with self._folder() as folder:
-            os.unlink(self.site.backup, dir_fd=folder)
+            os.unlink(site.backup, dir_fd=folder)
             sync(folder)
 
     def _restore(self, _seen: Seen) -> None:
         with self._folder() as folder:
-            self._put(self.site.backup, folder)
+            self.put_over(self.site.backup, folder)
 
-    def _put(self, name: str, folder: int) -> None:
+    def put_over(self, name: str, folder: int) -> None:
         """Give the file at `name` the original's name, over our link or a file that is the same."""
         site = self.site
         replaced = identity_at(site.name, folder)
@@ -231,6 +234,8 @@ class Hands:
             os.unlink(name, dir_fd=folder)
         elif site.is_expendable(site.name, folder):
             os.rename(name, site.name, src_dir_fd=folder, dst_dir_fd=folder)
+        else:
+            raise SourceChanged(f"{site.entry.file.array_path} changed while it was put back")
         sync(folder)
 
     def _tidy(self, seen: Seen) -> None:
@@ -242,57 +247,14 @@ class Hands:
 
     def _drop(self, seen: Seen) -> None:
         site = self.site
+        proven = safeguards.demand_copy(site, seen)
         with self._folder() as folder:
             sync(folder)
-        self._demand_proof(seen)
-        proven = site.copy()
-        self._demand_unwritten_copy()
+        safeguards.demand_proof(site, seen, proven, self.proof)
+        safeguards.demand_unwritten_copy(site)
         with translated(site.entry.file.cache_path), tree.folder(site.root, site.parts[:-1]) as folder:
-            if proven is None or identity_at(site.copy_name, folder) != Identity.of(proven):
+            if identity_at(site.copy_name, folder) != Identity.of(proven):
                 site.refuse("it is being changed on the cache; wait until nobody writes to it")
             os.unlink(site.copy_name, dir_fd=folder)
             sync(folder)
         tree.remove_empty(site.root, site.parts[:-1])
-
-    def _demand_unwritten_copy(self) -> None:
-        site = self.site
-        with translated(site.entry.file.cache_path, gone=SourceChanged):
-            descriptor = tree.open_file(site.root, site.parts)
-        try:
-            if is_being_written(descriptor):
-                site.refuse("it is being changed on the cache; wait until nobody writes to it")
-        finally:
-            os.close(descriptor)
-
-    def _demand_proof(self, seen: Seen) -> None:
-        """Open what makes the copy dispensable; where its checksum was read, it must not have changed since."""
-        site = self.site
-        descriptor = site.open_on_array(site.proof(seen))
-        try:
-            found = os.fstat(descriptor)
-        finally:
-            os.close(descriptor)
-        copy = site.copy() if seen.copy is At.NEWER else None
-        wanted = (copy.st_size, copy.st_mtime_ns) if copy else (site.entry.file.size, site.entry.mtime_ns)
-        if (found.st_size, found.st_mtime_ns) != wanted or self.proof not in (None, Identity.of(found)):
-            site.refuse("the original is being changed; wait until nobody writes to it")
-
-    def _demand_shown(self, seen: Seen) -> None:
-        """Raise TierUnavailable unless Plex reads the copy, and have it survive a power cut."""
-        site = self.site
-        copy = site.copy()
-        if copy is not None and seen.original is not At.LINK:
-            demand_union(site.mapping, site.parts, copy.st_size, (copy.st_mtime_ns, site.entry.mtime_ns))
-        self._settle_copy()
-
-    def _settle_copy(self) -> None:
-        """Make the copy durable under its name: a kill may have come in just before that was done."""
-        site = self.site
-        with translated(site.entry.file.cache_path, gone=TierUnavailable):
-            descriptor = tree.open_file(site.root, site.parts)
-            try:
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            with tree.folder(site.root, site.parts[:-1]) as folder:
-                sync(folder)

@@ -17,7 +17,7 @@ from daemon.storage import attributes, linux
 from daemon.storage.paths import OWN_FOLDER, OWN_PREFIX
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_MADE_BY_US = "user.ondeckd.made"
+MADE_BY_US = "user.ondeckd.made"
 """Marks a folder as made by ondeckd, so that the way back removes it, and no other."""
 
 TEMPORARY = re.compile(r"[0-9a-f]{32}\.(part|probe)")
@@ -185,7 +185,7 @@ def _name_folder(aside: str, name: str, parent: int) -> None:
 
 def _mark(made: int) -> None:
     try:
-        os.setxattr(made, _MADE_BY_US, b"1")
+        os.setxattr(made, MADE_BY_US, b"1")
     except OSError as error:
         # Where a folder cannot be marked it stays behind, empty, rather than somebody else's being removed.
         if error.errno not in attributes.IMPOSSIBLE:
@@ -197,7 +197,7 @@ def remove_empty(root: str, parts: tuple[str, ...]) -> None:
     for depth in range(len(parts), 0, -1):
         try:
             with folder(root, parts[:depth]) as found:
-                os.getxattr(found, _MADE_BY_US)
+                os.getxattr(found, MADE_BY_US)
             with folder(root, parts[: depth - 1]) as parent:
                 os.rmdir(parts[depth - 1], dir_fd=parent)
                 os.fsync(parent)
