@@ -185,8 +185,8 @@ class Auditing:
 
     async def _fixed(self, finding: Finding, *, array: bool) -> Outcome:
         if not finding.fixable:
-            advice = "compare the two and delete one by hand" if finding.name is Name.SUPERSEDED else "left as it is"
-            return Outcome(finding, said=advice)
+            advice = "; compare the two and delete one by hand" if finding.name is Name.SUPERSEDED else ""
+            return Outcome(finding, said=f"left as it is: {finding.text}{advice}")
         if finding.wakes and not array:
             return Outcome(finding, said="its fix needs the array: --array")
         try:

@@ -25,6 +25,7 @@ from daemon.metrics import Metrics
 from daemon.model import Event, Item, PlaybackChanged, PlaybackStarted, TaskState
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
+from daemon.plexlinks import PlexLinks
 from daemon.progress import Progress
 from daemon.reconcile import Reconcile
 from daemon.reloading import Reloading
@@ -65,19 +66,10 @@ class Core:
         self._holds = Holds(self.live, self.store, given.clock, self._asker, self.dispatcher.tasks_added)
         self.placement = self._make_placement()
         self._custody = Custody(self.store, self.placement)
-        replan = self.dispatcher.request_replan
-        self.reconcile = Reconcile(
-            self.store,
-            self.placement,
-            self._custody,
-            self.feed,
-            replan=replan,
-            trouble=self._holds.blame,
-            dry_run=given.dry_run,
-        )
+        self.reconcile = self._make_reconcile()
+        self.library = self._make_library()
         self.jobs = self._make_jobs()
         self.workers = self._make_workers()
-        self.library = self._make_library()
         self.listener = self._make_listener()
         self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
         self.reloading = Reloading(
@@ -119,6 +111,17 @@ class Core:
             now=self._given.clock.now,
         )
 
+    def _make_reconcile(self) -> Reconcile:
+        return Reconcile(
+            self.store,
+            self.placement,
+            self._custody,
+            self.feed,
+            replan=self.dispatcher.request_replan,
+            trouble=self._holds.blame,
+            dry_run=self._given.dry_run,
+        )
+
     def _make_jobs(self) -> Jobs:
         return Jobs(
             self.store,
@@ -130,6 +133,7 @@ class Core:
             self._custody,
             self._progress,
             self._holds,
+            PlexLinks(self.store, self.live, self.library.can_open),
         )
 
     def _make_workers(self) -> Workers:

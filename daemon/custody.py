@@ -71,6 +71,12 @@ class Custody:
             gone.append(entry)
         return gone
 
+    async def give_back(self, entries: Iterable[Entry]) -> None:
+        """Take off the cache again what was just brought in and is not recorded yet."""
+        for entry in entries:
+            await self._placement.evict(entry, note=self._note)
+            await self._store.run(partial(left, array_path=entry.file.array_path))
+
     async def recover(self, array_path: str = "") -> list[Settled]:
         """Bring rows and disks together again: for one video and its sidecars, or (at start) for all.
 

@@ -6,14 +6,13 @@ from collections.abc import Callable
 
 from daemon.custody import Custody
 from daemon.dispatch import Dispatcher
+from daemon.emptying import PRIORITY
 from daemon.errors import OndeckdError, UnsafeEvict
 from daemon.live import Live
 from daemon.model import Entry, TaskKind
 from daemon.repairs import Evict
 from daemon.state import demands, plays, tasks
 from daemon.state.store import Connection, Store
-
-_PRIORITY = 100
 
 
 class Waits(OndeckdError):
@@ -36,7 +35,7 @@ def queued(
 
         def work(connection: Connection) -> None:
             _demand_unplayed(connection, entry, live)
-            new = tasks.NewTask(TaskKind.EVICT, entry.file, _PRIORITY, "found by an audit", forced=True)
+            new = tasks.NewTask(TaskKind.EVICT, entry.file, PRIORITY, "found by an audit", forced=True)
             ids.append(tasks.put(connection, new, now()))
 
         await dispatcher.change(work)

@@ -7,7 +7,8 @@ from daemon.model import TaskKind
 from daemon.state import demands, ledger, plays, tasks
 from daemon.state.store import Connection
 
-_PRIORITY = 100
+PRIORITY = 100
+"""Before all that is planned: a person waits for it."""
 
 
 def empty(connection: Connection, now: float) -> tuple[list[int], list[str]]:
@@ -26,7 +27,7 @@ def empty(connection: Connection, now: float) -> tuple[list[int], list[str]]:
         if playing and playing & _keys(connection, entry.file.plex_path):
             stay.append(path)
         else:
-            new = tasks.NewTask(TaskKind.EVICT, entry.file, _PRIORITY, "everything goes back", forced=True)
+            new = tasks.NewTask(TaskKind.EVICT, entry.file, PRIORITY, "everything goes back", forced=True)
             ids.append(tasks.put(connection, new, now))
     return ids, stay
 

@@ -10,12 +10,13 @@ import structlog
 from daemon.clock import Clock
 from daemon.custody import Custody, entered
 from daemon.dispatch import Dispatcher
-from daemon.errors import NoSpace, OndeckdError, StateError, Unforeseen
+from daemon.errors import NoSpace, OndeckdError, Skipped, StateError, Unforeseen
 from daemon.feed import Feed
 from daemon.holds import LEVELS, Holds
 from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import Entry, Task, TaskKind, TaskState
+from daemon.plexlinks import PlexLinks
 from daemon.progress import Progress
 from daemon.state import ledger, tasks
 from daemon.state.store import Connection, Store
@@ -48,6 +49,7 @@ class Jobs:
         custody: Custody,
         progress: Progress,
         holds: Holds,
+        links: PlexLinks,
     ) -> None:
         self._store = store
         self._live = live
@@ -58,6 +60,7 @@ class Jobs:
         self._custody = custody
         self._progress = progress
         self._holds = holds
+        self._links = links
         self._performing: dict[int, asyncio.Task[list[Entry] | OndeckdError]] = {}
         self._taken_back: set[int] = set()
 
@@ -111,7 +114,14 @@ class Jobs:
         report, busy = self._reporter(task), lambda: self._dispatcher.is_streaming(mapping)
         if task.kind is TaskKind.EVICT:
             return await self._custody.evict(path, report, busy=busy)
-        return await self._custody.cache_in(task.file, report, busy=busy)
+        self._links.demand(mapping)
+        entries = await self._custody.cache_in(task.file, report, busy=busy)
+        try:
+            await self._links.look(entries[0])
+        except Skipped:
+            await self._custody.give_back(entries)
+            raise
+        return entries
 
     def _reporter(self, task: Task) -> Callable[[int, int], None]:
         report = self._progress.reporter(task)

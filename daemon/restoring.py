@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, TypeVar, TypeVarTuple
 
 from daemon.config import Settings
 from daemon.custody import Custody
@@ -21,6 +21,9 @@ from daemon.storage.homecoming import Homecoming
 from daemon.storage.paths import Mappings
 from daemon.storage.placement import Placement
 from daemon.storage.strays import Survey
+
+T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 
 
 @dataclass(slots=True)
@@ -73,21 +76,20 @@ class Offline:
 
     async def survey(self) -> Tally:
         """Look at every name on each array."""
-        loop = asyncio.get_running_loop()
         for mapping in self._settings.mapping:
-            self._surveys.append(await loop.run_in_executor(self._executor, self._homecoming.survey, mapping))
+            self._surveys.append(await self._walk(self._homecoming.survey, mapping))
         strays = [stray for survey in self._surveys for stray in survey.strays if not stray.why]
         return Tally(len(strays), sum(stray.bytes for stray in strays))
 
     async def run(self, tally: Tally, show: Show) -> Report:
         """Bring every file back, one after the other."""
-        loop, report = asyncio.get_running_loop(), Report()
+        report = Report()
         for survey in self._surveys:
             report.left += survey.left
             report.kept += [(path, "a link that leads into the cache from another folder") for path in survey.elsewhere]
-            await loop.run_in_executor(self._executor, self._homecoming.prepare, survey)
+            await self._walk(self._homecoming.prepare, survey)
             await self._each(survey, tally, show, report)
-            await loop.run_in_executor(self._executor, self._homecoming.finish, survey)
+            await self._walk(self._homecoming.finish, survey)
             if not survey.alive:
                 report.notes.append(
                     f"{survey.mapping.cache} is empty or cannot be read, so only backups were brought back from there"
@@ -98,6 +100,14 @@ class Offline:
                     "manifest, so nothing says whether ondeckd put them there, and they stay"
                 )
         return report
+
+    async def _walk(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._executor, call, *args)
+        except asyncio.CancelledError:
+            # The process ends only after its threads.
+            self._homecoming.give_up()
+            raise
 
     async def _each(self, survey: Survey, tally: Tally, show: Show, report: Report) -> None:
         for stray in survey.strays:

@@ -15,13 +15,11 @@ import click
 from daemon.client import Client, DaemonRefused, DaemonUnreachable
 from daemon.commands.context import Context
 from daemon.config import LogSettings, Settings, state_directory
-from daemon.storage.findings import ADOPT, ALL, FIXES, KINDS
+from daemon.storage.findings import ADOPT, ALL, FIXES, KINDS, UNFIXED
 
 EXIT_FAULT = 1
 EXIT_CONFIG = 78
 EXIT_INTERRUPTED = 130
-
-_MOST = 1_000
 
 Row = dict[str, Any]
 
@@ -34,21 +32,30 @@ def _table() -> str:
 
 _HELP = f"""Compare the ledger with the cache, and with --array also with the array.
 
-Without --array nothing on the array is touched. A fix looks again before it acts, deletes nothing that is not proven
-to be elsewhere, and leaves alone what is being worked on. The code is 0 if nothing is found, or all of it was fixed,
-else 1.
+Without --array nothing on the array is touched. With it, copies with a recorded checksum are read to their end too.
+
+A fix looks again before it acts, deletes nothing that is not proven to be elsewhere, and leaves alone what is being
+worked on. The code is 0 if nothing is found, or all of it was fixed, else 1.
 
 What can be found, and its fix:
 
 {_table()}
 
---fix {ADOPT} is foreign-copy and unentered-link, --fix {ALL} is everything.
+--fix {ADOPT} is foreign-copy and unentered-link, --fix {ALL} is everything that has a fix.
 """
+
+
+def _fixes(_context: click.Context, _parameter: click.Parameter, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse what is none of `FIXES`; for what is only reported, say what it is."""
+    for name in names:
+        if name not in FIXES:
+            raise click.BadParameter(UNFIXED.get(name) or f"{name} is none of {', '.join(FIXES)}.")
+    return names
 
 
 @click.command(help=_HELP)
 @click.option("--array", is_flag=True, help="Look at the array too. This wakes its disks.")
-@click.option("--fix", "fixes", multiple=True, type=click.Choice(FIXES), metavar="NAME", help="Fix these findings.")
+@click.option("--fix", "fixes", multiple=True, callback=_fixes, metavar="NAME", help="Fix these findings.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def audit(context: Context, array: bool, fixes: tuple[str, ...], as_json: bool) -> None:
@@ -76,7 +83,7 @@ async def _audit(settings: Settings, env: Mapping[str, str], fixes: Sequence[str
         try:
             if fixes:
                 return await client.post("audit/fix", {"fix": list(fixes), "array": array}, slow=True)
-            return await client.get("audit", {"array": str(int(array)), "limit": str(_MOST)}, slow=True)
+            return await client.get("audit", {"array": str(int(array)), "all": "1"}, slow=True)
         except DaemonUnreachable:
             pass
     async with _alone(settings, env, recover=array and bool(fixes)) as auditing:
@@ -97,7 +104,7 @@ async def _alone(settings: Settings, env: Mapping[str, str], *, recover: bool) -
 def _print(found: Row, *, fixing: bool) -> None:
     from daemon.commands import output  # noqa: PLC0415 - rich stays out of the daemon's memory
 
-    rows, total = found["items"], found["total"]
+    rows = found["items"]
     if not rows:
         output.print_line("nothing is found: all is as it should be")
         return
@@ -112,4 +119,5 @@ def _print(found: Row, *, fixing: bool) -> None:
         cells = [
             (row["name"], row["path"], f"{means[row['name']]}: {row['text']}", row["fix"] or "none") for row in rows
         ]
-    output.print_table(heads, cells, f"{len(rows)} of {total}" if len(rows) < total else "")
+    fixed = f", {sum(row['fixed'] for row in rows)} fixed" if fixing else ""
+    output.print_table(heads, cells, f"{len(rows)} {'finding' if len(rows) == 1 else 'findings'}{fixed}")

@@ -4,23 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import sys
-from collections.abc import AsyncIterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
+from http import HTTPStatus
+from pathlib import Path
 
 import click
 
 from daemon.client import Client, DaemonRefused, DaemonUnreachable
 from daemon.commands.context import Context
 from daemon.config import Loaded, LogSettings, Settings, state_directory
+from daemon.errors import StateError
+from daemon.executor import executor_for
 from daemon.lock import single_instance
 from daemon.restoring import Report, Tally, Way
 
 EXIT_FAULT = 1
+EXIT_CONFIG = 78
 EXIT_INTERRUPTED = 130
-
-_THREADS = 8
 
 
 @click.command()
@@ -29,12 +32,16 @@ _THREADS = 8
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def restore(context: Context, offline: bool, yes: bool, as_json: bool) -> None:
-    """Bring every file back to the array: the way out."""
+    """Bring every file back to the array: the way out.
+
+    Without a daemon nobody asks Plex what plays; who has a file open reads on.
+    """
     try:
         code = asyncio.run(_restore(context.load(), os.environ, offline=offline, yes=yes, as_json=as_json))
     except (DaemonUnreachable, DaemonRefused) as error:
         click.echo(f"ondeckd: {error}", err=True)
-        code = EXIT_FAULT
+        refused = isinstance(error, DaemonRefused) and error.status == HTTPStatus.UNAUTHORIZED
+        code = EXIT_CONFIG if refused else EXIT_FAULT
     except KeyboardInterrupt:
         click.echo("ondeckd: interrupted; run this again to go on", err=True)
         code = EXIT_INTERRUPTED
@@ -50,7 +57,7 @@ async def _restore(loaded: Loaded, env: Mapping[str, str], *, offline: bool, yes
     async with _way(loaded.settings, env, offline=offline) as way:
         tally = await way.survey()
         if not yes and sys.stdin.isatty():
-            click.confirm(_question(tally), abort=True, err=True)
+            _confirm(tally)
         with bar() as show:
             report = await way.run(tally, show)
     _print(report, offline=offline, as_json=as_json)
@@ -64,14 +71,15 @@ async def _way(settings: Settings, env: Mapping[str, str], *, offline: bool) -> 
     from daemon.restoring import Alone, Offline  # noqa: PLC0415 - likewise
     from daemon.state.store import Store  # noqa: PLC0415 - likewise
 
-    if not offline:
-        async with Client(settings) as client:
-            if await _answers(client):
-                yield ThroughDaemon(client)
-                return
-    directory, executor = state_directory(settings, env), ThreadPoolExecutor(_THREADS, "files")
+    async with Client(settings) as client:
+        if offline:
+            await _demand_silence(client)
+        elif await _answers(client):
+            yield ThroughDaemon(client)
+            return
+    directory, executor = state_directory(settings, env), executor_for(settings)
     try:
-        with single_instance(directory):
+        with _alone(directory, needed=not offline):
             if offline:
                 yield Offline(settings, executor)
                 return
@@ -87,6 +95,38 @@ async def _answers(client: Client) -> bool:
     except DaemonUnreachable:
         return False
     return True
+
+
+async def _demand_silence(client: Client) -> None:
+    """Raise StateError if a daemon answers, whatever it says: it may have another state folder than the one here."""
+    try:
+        answers = await _answers(client)
+    except DaemonRefused:
+        answers = True
+    if answers:
+        raise StateError("a daemon answers at web.listen; stop it first, or leave out --offline and let it do the work")
+
+
+@contextmanager
+def _alone(directory: Path, *, needed: bool) -> Iterator[None]:
+    """Keep a daemon from running meanwhile. A folder that cannot be used is no matter where it is not `needed`."""
+    with ExitStack() as held:
+        try:
+            held.enter_context(single_instance(directory))
+        except StateError as error:
+            if needed or isinstance(error.__cause__, BlockingIOError):
+                raise
+            click.echo(f"note: {error}; so nothing keeps a daemon from starting before this has ended", err=True)
+        yield
+
+
+def _confirm(tally: Tally) -> None:
+    # The loop's own handler takes a first Ctrl-C for later, and this waits in the loop's thread.
+    handler = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        click.confirm(_question(tally), abort=True, err=True)
+    finally:
+        signal.signal(signal.SIGINT, handler)
 
 
 def _question(tally: Tally) -> str:

@@ -13,9 +13,10 @@ from types import MappingProxyType
 
 from daemon.config import MappingSettings
 from daemon.model import Entry, File
-from daemon.storage.paths import file_below
-from daemon.storage.sidecars import _OTHERS, _SUBTITLES, _VIDEOS, belongs
+from daemon.storage.paths import file_below, parts_below
+from daemon.storage.sidecars import OTHERS, SUBTITLES, VIDEOS, belongs
 from daemon.storage.states import BACKUP_SUFFIX, At, End, Seen
+from daemon.storage.strays import led_to
 
 Stat = os.stat_result | None
 """What stands at a name, links not followed; None: nothing."""
@@ -76,8 +77,12 @@ KINDS: Mapping[Name, Kind] = MappingProxyType(
 
 ALL = "all"
 ADOPT = "adopt"
-FIXES = (ALL, ADOPT, *(name.value for name in Name if KINDS[name].fix or name is Name.SUPERSEDED))
+FIXES = (ALL, ADOPT, *(name.value for name in Name if KINDS[name].fix))
 """What may be asked for. ``adopt`` is both findings that are fixed by adopting."""
+UNFIXED: Mapping[str, str] = MappingProxyType(
+    {name.value: f"{name} has no fix. It is {kind.means}" for name, kind in KINDS.items() if not kind.fix}
+)
+"""What to say to those who ask for a fix of what is only reported."""
 
 _JUNK = re.compile(
     r".*\.partial~|\.fuse_hidden[0-9a-f]+|\.nfs[0-9a-f]+|\..+\.[A-Za-z0-9]{6}|.*\.(tmp|part|!qb|filepart|crdownload)",
@@ -121,12 +126,12 @@ def chosen(wanted: Iterable[str]) -> frozenset[Name]:
 
 def is_media(name: str) -> bool:
     """Say whether a file of this name is a video or may be a sidecar."""
-    return any(kind.fullmatch(PurePath(name).suffix) for kind in (_VIDEOS, _SUBTITLES, _OTHERS))
+    return any(kind.fullmatch(PurePath(name).suffix) for kind in (VIDEOS, SUBTITLES, OTHERS))
 
 
 def is_video(name: str) -> bool:
     """Say whether a file of this name is a video."""
-    return _VIDEOS.fullmatch(PurePath(name).suffix) is not None
+    return VIDEOS.fullmatch(PurePath(name).suffix) is not None
 
 
 def looks_temporary(name: str) -> bool:
@@ -146,14 +151,10 @@ def presumed(file: File, found: os.stat_result, placement: str, *, link: str = "
     return Entry(sized, found.st_mtime_ns, 0.0, placement=placement, link=link)
 
 
-def led_to(mapping: MappingSettings, file: File, text: str) -> str:
+def copy_led_to(mapping: MappingSettings, file: File, text: str) -> str:
     """Return the path on the cache that a link at the original's name leads to; empty if it leads elsewhere."""
-    leads = _joined(file.array_path, text)
-    if leads.startswith(f"{mapping.cache}/"):
-        return leads
-    target = mapping.link_target.rstrip("/")
-    seen = _joined(file.plex_path, text)
-    return f"{mapping.cache}{seen.removeprefix(target)}" if target and seen.startswith(f"{target}/") else ""
+    found = led_to(text, "/".join(parts_below(file.array_path, mapping.array)), mapping)
+    return found.cache_path if found else ""
 
 
 def of_entry(entry: Entry, seen: Seen, step: object) -> Finding | None:
@@ -179,6 +180,18 @@ def of_changed(entry: Entry) -> Finding:
     return Finding(Name.CHANGED_COPY, entry.file.cache_path, text, entry.file.mapping, entry)
 
 
+def of_other_bytes(entry: Entry) -> Finding:
+    """Return what is said of a copy that only its checksum tells from what was recorded.
+
+    Its bytes stand nowhere else, so no fix may delete it, and it is not known to be newer than the original.
+    """
+    advice = "evict it, which first proves that the original is what was recorded"
+    if entry.placement.endswith("+remove"):
+        advice = "there is no other copy, so keep it until you have one"
+    text = f"the disk gives back other bytes than were recorded; {advice}"
+    return Finding(Name.CHANGED_COPY, entry.file.cache_path, text, entry.file.mapping, entry, fixable=False)
+
+
 def of_missing(entry: Entry) -> Finding:
     """Return what is said of an entry without a copy."""
     wakes = entry.placement != "union+keep"
@@ -189,11 +202,18 @@ def of_missing(entry: Entry) -> Finding:
 def of_foreign(mapping: MappingSettings, file: File, copy: os.stat_result, original: Stat, backup: Stat) -> Finding:
     """Judge a file on the cache without an entry by what the array has under its names."""
     entry, text = None, "the array has no such file: this is the only copy"
-    if original and _same(copy, original):
+    links = mapping.serve == "symlink"
+    if links and original and _same(copy, original):
+        # Adopting makes no link, so it would be an entry of a copy that nobody reads.
+        text = "the array has the same file, and no link leads here: remove this copy by hand, so that ondeckd can"
+        text += " cache the file itself"
+    elif original and _same(copy, original):
         entry, text = presumed(file, copy, "union+keep"), "the array has the same file"
     elif original:
         text = "another version of it stands on the array"
-    elif backup and _same(copy, backup) and mapping.serve == "union":
+    elif links and backup and _same(copy, backup):
+        text = "its backup is the same file, and no link leads here: remove this copy by hand, then audit again"
+    elif backup and _same(copy, backup):
         entry, text = presumed(file, copy, "union+backup"), "its backup on the array is the same file"
     elif backup:
         text = f"only {BACKUP_SUFFIX} stands on the array, and does not prove it"
@@ -202,7 +222,7 @@ def of_foreign(mapping: MappingSettings, file: File, copy: os.stat_result, origi
 
 def of_link(mapping: MappingSettings, file: File, text: str, standing: Stat, backup: Stat) -> Finding | None:
     """Judge a link on the array that no entry accounts for; `standing`: what is there where it leads on the cache."""
-    target, path = led_to(mapping, file, text), file.array_path
+    target, path = copy_led_to(mapping, file, text), file.array_path
     if not target:
         inside = f"{_joined(path, text)}/".startswith(f"{mapping.array}/")
         return None if inside else Finding(Name.FOREIGN_LINK, path, f"it leads to {text}", mapping.name, fixable=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
@@ -15,15 +16,16 @@ from typing import TypeVar, TypeVarTuple
 from daemon.config import MappingSettings, TransferSettings
 from daemon.errors import StorageError, TierUnavailable, UnmappedPath
 from daemon.model import Entry, Goal, Intent
-from daemon.storage import anchors, leftovers, linux, manifest, tree
+from daemon.storage import anchors, leftovers, manifest, tree
 from daemon.storage.faults import translated
-from daemon.storage.identity import Identity
 from daemon.storage.means import Means
-from daemon.storage.mover import OpenFiles, Pace, Reading, in_slices
-from daemon.storage.names import give_name, lstat, sync
+from daemon.storage.mover import Pace
+from daemon.storage.names import lstat
 from daemon.storage.paths import OWN_FOLDER, Mappings, parts_below
+from daemon.storage.proofs import Comparison
 from daemon.storage.sites import Site
 from daemon.storage.states import BACKUP_SUFFIX, At, copy_at
+from daemon.storage.steps import Hands
 from daemon.storage.strays import Stray, Survey, describe, search
 from daemon.storage.threads import Threads
 from daemon.storage.walk import Walk
@@ -50,6 +52,7 @@ class Homecoming:
 
     def __init__(self, mappings: Sequence[MappingSettings], transfer: TransferSettings, executor: Executor) -> None:
         self._mappings = Mappings(mappings)
+        self._given_up = threading.Event()
         self._means = Means(
             self._mappings,
             transfer,
@@ -60,13 +63,18 @@ class Homecoming:
             touch=lambda _operation, _reason: None,
         )
 
+    def give_up(self) -> None:
+        """Have a walk that is under way end at the next folder."""
+        self._given_up.set()
+
     def survey(self, mapping: MappingSettings) -> Survey:
         """Look for what has to be brought back. Blocks, as long as it takes to walk the array; changes nothing."""
-        return search(mapping, self._mappings)
+        return search(mapping, self._mappings, self._given_up)
 
     def prepare(self, survey: Survey) -> None:
         """Remove the temporary files that an interrupted copy left. Blocks."""
         for left in map(Path, survey.leftovers):
+            survey.demand_wanted()
             with suppress(OSError):
                 if left.is_symlink():
                     left.unlink()
@@ -84,6 +92,7 @@ class Homecoming:
             return
         cache = Path(survey.mapping.cache)
         for above, folders, files in os.walk(cache, topdown=False):
+            survey.demand_wanted()
             if not folders and not files:
                 tree.remove_empty(str(cache), Path(above).relative_to(cache).parts)
         own = cache / OWN_FOLDER
@@ -120,18 +129,15 @@ class Homecoming:
         if not stray.doubtful:
             return entry
         mapping = self._means.mappings.by_name(entry.file.mapping)
-        files, copied = await self._run(entry, _opened, entry, mapping)
+        comparison = await self._run(entry, _compare, entry, mapping)
         try:
             with translated(entry.file.cache_path):
-                checksums = [
-                    await in_slices(
-                        self._means.threads, mapping.name, Reading(files, copied.size, one), pace=self._means.pace
-                    )
-                    for one in (0, 1)
-                ]
+                while not comparison.complete:
+                    await self._run(entry, comparison.step)
+                copied, _ = await self._run(entry, comparison.identities)
         finally:
-            files.close()
-        if checksums[0] == checksums[1]:
+            comparison.close()
+        if comparison.equal:
             return replace(entry, copy_mtime_ns=copied.mtime_ns)
         if copied.mtime_ns > entry.mtime_ns:
             return entry
@@ -160,7 +166,7 @@ class Homecoming:
         return await self._means.threads.run(entry.file.mapping, call, *args)
 
 
-def _opened(entry: Entry, mapping: MappingSettings) -> tuple[OpenFiles, Identity]:
+def _compare(entry: Entry, mapping: MappingSettings) -> Comparison:
     parts = parts_below(entry.file.array_path, mapping.array)
     with translated(entry.file.cache_path, gone=TierUnavailable):
         copy = tree.open_file(mapping.cache, parts)
@@ -170,7 +176,7 @@ def _opened(entry: Entry, mapping: MappingSettings) -> tuple[OpenFiles, Identity
     except BaseException:
         os.close(copy)
         raise
-    return OpenFiles(copy, backup), Identity.of(os.fstat(copy))
+    return Comparison(copy, backup)
 
 
 def _open_first(array: str, parts: tuple[str, ...]) -> int:
@@ -196,25 +202,10 @@ def _put_back(site: Site, alive: bool) -> tuple[bool, str]:
             return False, f"what stands under its name with {BACKUP_SUFFIX} is kept" if backup else ""
         if backup is None or not stat.S_ISREG(backup.st_mode):
             raise StorageError(f"there is no {site.backup}, and the cache cannot be read")
-        if original is None:
-            give_name(site.backup, site.name, old_folder=folder, new_folder=folder)
-        else:
-            _put_over_link(site, folder)
-        sync(folder)
+        if original and not site.is_our_link(site.name, folder):
+            raise StorageError("something that is no file of ours stands at the original's name")
+        Hands(site, threading.Lock()).put_over(site.backup, folder)
     return True, ""
-
-
-def _put_over_link(site: Site, folder: int) -> None:
-    if not site.is_our_link(site.name, folder):
-        raise StorageError("something that is no file of ours stands at the original's name")
-    if not linux.exchange(site.backup, site.name, folder):
-        os.rename(site.backup, site.name, src_dir_fd=folder, dst_dir_fd=folder)
-    elif site.is_our_link(site.backup, folder):
-        sync(folder)
-        os.unlink(site.backup, dir_fd=folder)
-    else:
-        linux.exchange(site.backup, site.name, folder)
-        raise StorageError("it changed while it was put back")
 
 
 def _copy(entry: Entry) -> At:

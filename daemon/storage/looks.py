@@ -11,9 +11,10 @@ from pathlib import Path, PurePath
 
 from daemon.errors import UnmappedPath
 from daemon.storage import tree
+from daemon.storage.identity import Identity
+from daemon.storage.mover import OpenFiles
 from daemon.storage.names import lstat
 from daemon.storage.paths import OWN_FOLDER
-from daemon.storage.tree import _MADE_BY_US
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,10 +104,16 @@ def remove_unused(path: Path) -> None:
 def made_by_us(folder: int) -> bool:
     """Say whether ondeckd has made this folder."""
     try:
-        os.getxattr(folder, _MADE_BY_US)
+        os.getxattr(folder, tree.MADE_BY_US)
     except OSError:
         return False
     return True
+
+
+def identity(files: OpenFiles) -> Identity:
+    """Return the identity of the first of some open files as it is now."""
+    with files.borrowed() as (first, *_):
+        return Identity.of(os.fstat(first))
 
 
 def owners(found: os.stat_result) -> tuple[int, int, int]:

@@ -11,7 +11,7 @@ from daemon.errors import Skipped, SourceChanged, TierUnavailable, UnsafeEvict
 from daemon.model import Entry, Goal
 from daemon.storage import anchors, attributes, manifest, tree
 from daemon.storage.faults import translated
-from daemon.storage.names import give_name, identity_at, is_being_written, lstat, sync
+from daemon.storage.names import give_name, identity_at, is_being_written, lstat, same_file, sync
 from daemon.storage.proofs import Comparison
 from daemon.storage.sites import Site
 from daemon.storage.states import At, End, decide
@@ -105,7 +105,10 @@ def complete_name(mapping: MappingSettings, parts: tuple[str, ...], name: str) -
         try:
             give_name(parts[-1], name, old_folder=folder, new_folder=folder)
         except FileExistsError:
-            raise UnsafeEvict(f"{path} stays: {name} is there already; compare the two by hand") from None
+            if not same_file(found, lstat(name, folder)):
+                raise UnsafeEvict(f"{path} stays: {name} is there already; compare the two by hand") from None
+            # A kill came in between the second name and the end of the first.
+            os.unlink(parts[-1], dir_fd=folder)
         sync(folder)
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path, PurePath
 from typing import TypeVarTuple
 
 from daemon.config import MappingSettings
-from daemon.errors import StorageError, UnmappedPath
+from daemon.errors import SourceChanged, StorageError, UnmappedPath
 from daemon.model import Entry, Goal
 from daemon.storage import anchors, findings, looks, tree
 from daemon.storage.findings import Finding, Name
 from daemon.storage.looks import Folder, owners, said
+from daemon.storage.mover import OpenFiles, Reading
 from daemon.storage.names import lstat
 from daemon.storage.paths import OWN_FOLDER, file_below
 from daemon.storage.sites import Site
@@ -56,7 +57,10 @@ class Scan:
             self._array = self._array and self._array_is_there()
             for path, entry in self._entries.items():
                 if not {path, entry.parent} & self._busy:
-                    yield self._tried(entry.file.cache_path, self._of_entry, entry)
+                    found = self._tried(entry.file.cache_path, self._of_entry, entry)
+                    yield found
+                    if self._array and entry.checksum and not found:
+                        yield from self._of_bytes(entry)
                     yield self._tried(entry.file.cache_path, self._of_owner, entry) if self._array else None
             yield from self._of_cache()
             if self._array:
@@ -100,6 +104,25 @@ class Scan:
             return None if copy_at(copy, entry) is At.RECORDED else findings.of_changed(entry)
         seen = site.look()
         return findings.of_entry(entry, seen, decide(entry.placement, Goal.CACHED, seen))
+
+    def _of_bytes(self, entry: Entry) -> Iterator[Finding | None]:
+        """Read a copy, and compare it with its recorded checksum."""
+        path = entry.file.cache_path
+        try:
+            site = Site(entry, self._mapping, self._touched)
+            with closing(OpenFiles(tree.open_file(site.root, site.parts))) as files:
+                before = looks.identity(files)
+                reading = Reading(files, before.size, index=0)
+                while not reading.complete:
+                    yield None
+                    reading.step()
+                # One that was written to or replaced meanwhile is the next audit's.
+                if looks.identity(files) == before and reading.checksum != entry.checksum:
+                    yield findings.of_other_bytes(entry)
+        except (FileNotFoundError, UnmappedPath, SourceChanged):
+            return
+        except (StorageError, OSError) as error:
+            self._not_read(path, str(error))
 
     def _of_owner(self, entry: Entry) -> Finding | None:
         site = Site(entry, self._mapping, self._touched)
@@ -148,7 +171,7 @@ class Scan:
         backup = looks.at(mapping.array, (*folder.parts, name + BACKUP_SUFFIX))
         if original and stat.S_ISLNK(original.st_mode):
             with tree.folder(mapping.array, folder.parts) as beside:
-                if findings.led_to(mapping, file, os.readlink(name, dir_fd=beside)) == file.cache_path:
+                if findings.copy_led_to(mapping, file, os.readlink(name, dir_fd=beside)) == file.cache_path:
                     return None  # which is told with the link
         return findings.of_foreign(mapping, file, copy, original, backup)
 
@@ -184,7 +207,7 @@ class Scan:
             return None
         self._touched("stat")
         text = os.readlink(name, dir_fd=folder.descriptor)
-        target = findings.led_to(mapping, file, text)
+        target = findings.copy_led_to(mapping, file, text)
         if target in self._copies:
             return None  # somebody has given our link another name, and the entry's own walk follows it
         standing = looks.at(mapping.cache, PurePath(target).relative_to(mapping.cache).parts) if target else None

@@ -15,12 +15,15 @@ from daemon.storage import tree
 
 Kinds = Literal["none", "subtitles", "all"]
 
-_VIDEOS = re.compile(
+VIDEOS = re.compile(
     r"\.(3gp|asf|avi|divx|flv|iso|m2ts|m4v|mk3d|mkv|mov|mp4|mpe?g|mts|og[mv]|strm|ts|vob|webm|wmv)",
     re.IGNORECASE,
 )
-_SUBTITLES = re.compile(r"\.(aqt|ass|idx|jss|psb|rt|smi|srt|ssa|sub|sup|usf|utf-?8?|vtt)", re.IGNORECASE)
-_OTHERS = re.compile(r"\.(nfo|jpe?g|png|tbn|webp)", re.IGNORECASE)
+"""Extensions of videos."""
+SUBTITLES = re.compile(r"\.(aqt|ass|idx|jss|psb|rt|smi|srt|ssa|sub|sup|usf|utf-?8?|vtt)", re.IGNORECASE)
+"""Extensions of subtitles."""
+OTHERS = re.compile(r"\.(nfo|jpe?g|png|tbn|webp)", re.IGNORECASE)
+"""Extensions of what else belongs to a video."""
 _FOLDERS = frozenset({"subs", "subtitles"})
 _LANGUAGES = (
     "arabic|bulgarian|chinese|croatian|czech|danish|dutch|english|estonian|finnish|french|german|greek|hebrew|hindi|"
@@ -46,7 +49,7 @@ def find(root: str, video: tuple[str, ...], kinds: Kinds) -> list[tuple[str, ...
         return []
     above, name = video[:-1], video[-1]
     listing = _list(root, above)
-    videos = [file for file in listing.files if _is(file, _VIDEOS)]
+    videos = [file for file in listing.files if _is(file, VIDEOS)]
     found = [(*above, file) for file in listing.files if belongs(file, name, videos, kinds)]
     for folder in listing.folders:
         if folder.casefold() in _FOLDERS:
@@ -60,20 +63,20 @@ def _in_subtitle_folder(root: str, above: tuple[str, ...], video: str, videos: l
     found = [
         (*above, file)
         for file in listing.files
-        if _is(file, _SUBTITLES) and (alone or belongs(file, video, videos, "subtitles"))
+        if _is(file, SUBTITLES) and (alone or belongs(file, video, videos, "subtitles"))
     ]
     for folder in listing.folders:
         if _owns(folder, video, videos, whole=True):
             inner = (*above, folder)
-            found += [(*inner, file) for file in _list(root, inner).files if _is(file, _SUBTITLES)]
+            found += [(*inner, file) for file in _list(root, inner).files if _is(file, SUBTITLES)]
     return found
 
 
 def belongs(file: str, video: str, videos: Iterable[str], kinds: Kinds) -> bool:
     """Say whether `file` is a sidecar of `video`, and of no better-fitting one of `videos` beside it."""
-    if _is(file, _SUBTITLES):
+    if _is(file, SUBTITLES):
         return kinds != "none" and _owns(_stem(file), video, videos, whole=False)
-    return kinds == "all" and _is(file, _OTHERS) and _owns(_stem(file), video, videos, whole=True)
+    return kinds == "all" and _is(file, OTHERS) and _owns(_stem(file), video, videos, whole=True)
 
 
 def _owns(stem: str, video: str, videos: Iterable[str], *, whole: bool) -> bool:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import stat
+import threading
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from daemon.config import MappingSettings
-from daemon.errors import UnmappedPath
+from daemon.errors import StorageError, UnmappedPath
 from daemon.model import Entry, File
 from daemon.storage import anchors, manifest, tree
 from daemon.storage.names import lstat
@@ -41,30 +42,38 @@ class Survey:
 
     `left`: pairs of path and reason: what may be ours, or hide something of ours, and stays. `leftovers` are
     temporary files of ours on the array. `elsewhere`: links into the cache from other folders than those of ours.
-    `unclaimed` counts copies that the array has too, and nothing says whose they are.
+    `unclaimed` counts copies that the array has too, and nothing says whose they are. `given_up`: nobody waits for it.
     """
 
     mapping: MappingSettings
     alive: bool = False
+    given_up: threading.Event = field(default_factory=threading.Event)
     strays: list[Stray] = field(default_factory=list)
     left: list[tuple[str, str]] = field(default_factory=list)
     leftovers: list[str] = field(default_factory=list)
     elsewhere: list[str] = field(default_factory=list)
     unclaimed: int = 0
 
+    def demand_wanted(self) -> None:
+        """Raise StorageError if nobody waits for this any more."""
+        if self.given_up.is_set():
+            raise StorageError("it was given up")
 
-def search(mapping: MappingSettings, mappings: Mappings) -> Survey:
-    """Look at the manifest and at every name on the array. Blocks; changes nothing."""
-    survey = Survey(mapping, _is_alive(mapping.cache))
+
+def search(mapping: MappingSettings, mappings: Mappings, given_up: threading.Event) -> Survey:
+    """Look at the manifest and at every name on the array. Blocks; changes nothing. StorageError once given up."""
+    survey = Survey(mapping, _is_alive(mapping.cache), given_up)
     if not anchors.anchor_holds(mapping):
         survey.left.append((mapping.array, "its anchor is missing, or it is empty; is the array mounted?"))
         return survey
     named = _named(survey)
     found = dict.fromkeys(_candidates(survey, mappings))
     for path, entry in named.items():
-        if path in found or _lstat(entry.file.cache_path):
+        survey.demand_wanted()
+        if path in found or _on_cache(entry.file, mapping):
             survey.strays.append(Stray(entry, _bytes(mapping, entry)))
     for path in found.keys() - named.keys():
+        survey.demand_wanted()
         if stray := describe(mappings.from_local(path), mapping, linked=True):
             survey.strays.append(stray)
     survey.strays.sort(key=lambda stray: stray.entry.file.array_path)
@@ -83,7 +92,7 @@ def describe(file: File, mapping: MappingSettings, *, linked: bool = False) -> S
     `linked`: a link leads to its copy, or it has a backup.
     """
     name, (original, backup) = Path(file.array_path).name, _array(file, mapping)
-    copy = _lstat(file.cache_path)
+    copy = _on_cache(file, mapping)
     base = next((one for one in (backup, original, copy) if one and stat.S_ISREG(one.st_mode)), None)
     entry = Entry(
         File(file.plex_path, file.array_path, file.cache_path, file.mapping, base.st_size if base else 0),
@@ -176,6 +185,7 @@ def _walk(survey: Survey, root: str) -> Iterator[tuple[tuple[str, ...], os.DirEn
     """Yield everything but folders below a root, and our own folders' leftovers, with the folder it lies in."""
     waiting: list[tuple[str, ...]] = [()]
     while waiting:
+        survey.demand_wanted()
         parts = waiting.pop()
         try:
             with tree.folder(root, parts) as opened, os.scandir(opened) as items:
@@ -195,7 +205,12 @@ def _say_unknown(survey: Survey, known: set[str]) -> None:
         path = "/".join((mapping.cache, *parts, item.name))
         if path in known or item.name.startswith(OWN_PREFIX) or not item.is_file(follow_symlinks=False):
             continue
-        if os.path.lexists("/".join((mapping.array, *parts, item.name))):
+        try:
+            there = _at(mapping.array, parts, item.name)[0]
+        except (OSError, UnmappedPath) as error:
+            survey.left.append((path, f"nothing says who put it there, and the array cannot be asked: {error}"))
+            continue
+        if there:
             survey.unclaimed += 1
         else:
             why = "the cache has lost its manifest, so nothing says who put it there; the array has no such file"
@@ -214,14 +229,21 @@ def _bytes(mapping: MappingSettings, entry: Entry) -> int:
 def _array(file: File, mapping: MappingSettings) -> tuple[os.stat_result | None, os.stat_result | None]:
     """Return what stands at the names of the original and of the backup."""
     *folders, name = parts_below(file.array_path, mapping.array)
+    original, backup = _at(mapping.array, tuple(folders), name, name + BACKUP_SUFFIX)
+    return original, backup
+
+
+def _at(root: str, parts: tuple[str, ...], *names: str) -> list[os.stat_result | None]:
+    """Return what stands at names in a folder below a root, however long the whole path is."""
     try:
-        with tree.folder(mapping.array, tuple(folders)) as folder:
-            return lstat(name, folder), lstat(name + BACKUP_SUFFIX, folder)
+        with tree.folder(root, parts) as folder:
+            return [lstat(name, folder) for name in names]
     except (FileNotFoundError, NotADirectoryError):
-        return None, None
+        return [None] * len(names)
 
 
-def _lstat(path: str) -> os.stat_result | None:
-    with suppress(OSError):
-        return os.lstat(path)
+def _on_cache(file: File, mapping: MappingSettings) -> os.stat_result | None:
+    *folders, name = parts_below(file.cache_path, mapping.cache)
+    with suppress(OSError, UnmappedPath):
+        return _at(mapping.cache, tuple(folders), name)[0]
     return None

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import web
 
-from daemon.storage.findings import FIXES
+from daemon.storage.findings import FIXES, UNFIXED
 from daemon.web.answers import Refusal, answer, arriving
 from daemon.web.api import parse_query
 from daemon.web.context import WebContext
@@ -29,16 +30,23 @@ class Audit:
         return [web.get("/api/v1/audit", self._look), web.post("/api/v1/audit/fix", self._fix)]
 
     async def _look(self, request: web.Request) -> web.Response:
-        query = parse_query(request, SORT_KEYS["audit"], more=("array",))
-        array = _YES_NO.get(request.query.get("array", "0"))
-        if array is None:
-            raise Refusal(400, "bad_query", "The address has values that mean nothing here.", {"array": "0 or 1"})
-        return answer(_part(await self._auditor.report(array=array), query))
+        query = parse_query(request, SORT_KEYS["audit"], more=("array", "all"))
+        array, everything = _flag(request, "array"), _flag(request, "all")
+        rows = await self._auditor.report(array=array)
+        # Each page would be an audit of its own.
+        return answer(_part(rows, replace(query, limit=len(rows), offset=0) if everything else query))
 
     async def _fix(self, request: web.Request) -> web.Response:
         names, array = await _wanted(request)
         rows, tasks = await self._auditor.repair(names, array=array)
         return answer({"items": rows, "total": len(rows), "tasks": tasks}, status=202)
+
+
+def _flag(request: web.Request, name: str) -> bool:
+    value = _YES_NO.get(request.query.get(name, "0"))
+    if value is None:
+        raise Refusal(400, "bad_query", "The address has values that mean nothing here.", {name: "0 or 1"})
+    return value
 
 
 def _part(rows: list[_Row], query: Query) -> _Row:
@@ -61,6 +69,8 @@ async def _wanted(request: web.Request) -> tuple[list[str], bool]:
         raise Refusal(400, "bad_body", 'The body must be a JSON object with "fix", may have "array", and nothing else.')
     names, array = body["fix"], body.get("array", False)
     names = [names] if isinstance(names, str) else names
+    if isinstance(names, list) and (unfixed := [why for name, why in UNFIXED.items() if name in names]):
+        raise Refusal(400, "bad_fix", f"{'; '.join(unfixed)}.")
     if not isinstance(names, list) or not names or any(name not in FIXES for name in names):
         raise Refusal(400, "bad_fix", f"A fix is one of these, or a list of them: {', '.join(FIXES)}.")
     if not isinstance(array, bool):

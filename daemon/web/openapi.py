@@ -137,6 +137,7 @@ def _asking() -> _Json:
 
 def _auditing() -> _Json:
     array = {"name": "array", "in": "query", "schema": {"type": "string", "enum": ["0", "1", "false", "true"]}}
+    everything = array | {"name": "all", "description": "All findings in one answer, whatever limit and offset say."}
     name = {"type": "string", "enum": list(FIXES)}
     fix = {"oneOf": [name, {"type": "array", "items": name, "minItems": 1}]}
     body = {
@@ -156,7 +157,7 @@ def _auditing() -> _Json:
         {"202": _json(fixed, "What became of each."), **{status: _error() for status in ("400", "403", "409")}},
     )
     return {
-        "/api/v1/audit": {"get": look | {"parameters": [array, *_list_parameters(SORT_KEYS["audit"])]}},
+        "/api/v1/audit": {"get": look | {"parameters": [array, everything, *_list_parameters(SORT_KEYS["audit"])]}},
         "/api/v1/audit/fix": {
             "post": repair | {"requestBody": {"required": True, "content": {"application/json": {"schema": body}}}}
         },

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
+from dataclasses import replace
 from functools import partial
+from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,11 @@ from daemon.model import Goal, Intent, Item, ItemType, MediaFile, Play, PlayStat
 from daemon.state import demands, journal, ledger, plays, tasks
 from daemon.storage import tree
 from daemon.storage.findings import KINDS, Name
+from daemon.storage.mover import Reading
 from daemon.storage.proofs import Comparison
 from daemon.storage.states import BACKUP_SUFFIX
-from tests.support.audits import E1, audited
-from tests.support.files import LONG_AGO
+from tests.support.audits import E1, Audited, audited
+from tests.support.files import LONG_AGO, open_descriptors
 from tests.support.needs import needs_root
 
 BACKUP = E1 + BACKUP_SUFFIX
@@ -54,7 +58,7 @@ async def test_an_audit_without_the_array_touches_nothing_there(tmp_path: Path, 
         house.tiers.array.unlink()
         aside.rename(house.tiers.array)
         assert found == ["foreign-temporary", "foreign-copy"]
-        assert {outcome.said for outcome in fixed} == {"left as it is"}
+        assert [outcome.said for outcome in fixed] == [f"left as it is: {one.finding.text}" for one in fixed]
         assert house.touches == house.tiers.touches == []
 
 
@@ -149,6 +153,103 @@ async def test_a_foreign_copy_is_adopted_with_its_backup(tmp_path: Path) -> None
         assert [outcome.fixed for outcome in await house.fix("adopt")] == [True]
         assert [entry.placement for entry in await house.entries()] == ["union+backup"]
         assert await house.found() == []
+
+
+@pytest.mark.parametrize("name", [E1, BACKUP], ids=["original", "backup"])
+@pytest.mark.parametrize("placement", [LINK_BACKUP, LINK_REMOVE], ids=str)
+async def test_a_foreign_copy_that_no_link_leads_to_is_told_and_never_adopted(
+    tmp_path: Path, placement: Chosen, name: str
+) -> None:
+    async with audited(tmp_path, **placement) as house:
+        house.write(house.tiers.array / name)
+        house.write(house.tiers.cache / E1)
+        (outcome,) = await house.fix("all")
+        assert (outcome.finding.name, outcome.fixed) == (Name.FOREIGN_COPY, False)
+        assert "no link leads here: remove this copy by hand" in outcome.said
+        assert await house.entries() == []
+        assert house.tiers.cached() == {E1: b"film"}
+        assert (house.tiers.array / name).read_bytes() == b"film"
+        assert await house.names() == ["foreign-copy"]
+
+
+async def test_what_to_do_about_a_foreign_copy_without_a_link_leads_on(tmp_path: Path) -> None:
+    async with audited(tmp_path, **LINK_BACKUP) as house:
+        await house.cache_in("Other/x.mkv")
+        house.write(house.tiers.array / BACKUP)
+        house.write(house.tiers.cache / E1).unlink()
+        assert [outcome.fixed for outcome in await house.fix("all")] == [True]
+        await house.cache_in()
+        assert (house.tiers.array / E1).is_symlink()
+        assert await house.found() == []
+
+
+async def _with_checksum(house: Audited) -> Path:
+    entry = replace(await house.cache_in(), checksum=f"blake2b:{blake2b(b'film').hexdigest()}")
+    await house.store.run(partial(ledger.put_entries, entries=[entry]))
+    return Path(entry.file.cache_path)
+
+
+@pytest.mark.parametrize("placement", EVERY, ids=lambda one: "+".join(one.values()) or "keep")
+async def test_a_copy_that_gives_back_other_bytes_than_were_recorded_is_told(tmp_path: Path, placement: Chosen) -> None:
+    async with audited(tmp_path, **placement) as house:
+        copy = await _with_checksum(house)
+        assert await house.found() == []
+        house.write(copy, b"flim")
+        assert await house.found(array=False) == []
+        (found,) = await house.found()
+        assert (found.name, found.path) == (Name.CHANGED_COPY, str(copy))
+        assert "the disk gives back other bytes than were recorded" in found.text
+
+
+@pytest.mark.parametrize("placement", [{}, UNION_BACKUP, LINK_BACKUP], ids=str)
+async def test_a_copy_with_other_bytes_leaves_by_eviction_and_by_no_fix(tmp_path: Path, placement: Chosen) -> None:
+    async with audited(tmp_path, **placement) as house:
+        house.write(await _with_checksum(house), b"flim")
+        (outcome,) = await house.fix("all")
+        assert (outcome.fixed, "evict it" in outcome.said) == (False, True)
+        assert house.tiers.cached() == {E1: b"flim"}
+        assert len(await house.custody.evict(f"{house.tiers.array}/{E1}")) == 1
+        assert house.tiers.on_array() == {E1: b"film", "always.txt": b""}
+        assert (house.tiers.cached(), await house.entries(), await house.found()) == ({}, [], [])
+
+
+@pytest.mark.parametrize("placement", [{"original": "remove"}, LINK_REMOVE], ids=str)
+async def test_of_the_only_copy_with_other_bytes_nobody_is_told_to_evict_it(tmp_path: Path, placement: Chosen) -> None:
+    async with audited(tmp_path, **placement) as house:
+        house.write(await _with_checksum(house), b"flim")
+        (outcome,) = await house.fix("all")
+        assert (outcome.fixed, "keep it until you have one" in outcome.said) == (False, True)
+        assert house.tiers.cached() == {E1: b"flim"}
+
+
+async def test_a_copy_that_is_written_while_it_is_read_is_the_next_audits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with audited(tmp_path) as house:
+        copy = await _with_checksum(house)
+        house.write(copy, b"flim")
+        read = Reading.step
+
+        def step(reading: Reading) -> None:
+            read(reading)
+            house.write(copy, b"film")
+
+        monkeypatch.setattr(Reading, "step", step)
+        assert await house.found() == []
+
+
+async def test_a_copy_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with audited(tmp_path) as house:
+        copy = await _with_checksum(house)
+        before = open_descriptors()
+
+        def step(_reading: Reading) -> None:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+        monkeypatch.setattr(Reading, "step", step)
+        (found,) = await house.found()
+        assert (found.name, found.path) == (Name.NOT_AUDITED, str(copy))
+        assert open_descriptors() <= before
 
 
 async def test_a_changed_copy_is_copied_back_and_the_old_version_stays(tmp_path: Path) -> None:
@@ -315,6 +416,18 @@ async def test_a_malformed_backup_is_never_renamed_over_another(tmp_path: Path) 
         assert (outcome.finding.name, outcome.fixed) == (Name.MALFORMED, False)
         assert (house.tiers.array / "Show/film.plexcached").read_bytes() == b"one"
         assert (house.tiers.array / "Show/film.mkv.plexcached").read_bytes() == b"other one"
+
+
+async def test_a_malformed_backup_whose_renaming_was_killed_half_way_is_renamed(tmp_path: Path) -> None:
+    async with audited(tmp_path) as house:
+        house.write(house.tiers.array / "Show/film.mkv", b"another")
+        malformed = house.write(house.tiers.array / "Show/film.plexcached", b"four")
+        (house.tiers.array / "Show/film.mkv.plexcached").hardlink_to(malformed)
+        (outcome, _) = await house.fix("malformed-backup")
+        assert (outcome.finding.name, outcome.fixed) == (Name.MALFORMED, True)
+        assert not malformed.exists()
+        assert (house.tiers.array / "Show/film.mkv.plexcached").read_bytes() == b"four"
+        assert await house.names() == ["superseded-backup"]
 
 
 async def test_a_dangling_link_gets_its_backup_back_and_one_without_is_told(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from daemon.lock import single_instance
 from daemon.storage.findings import FIXES
+from daemon.web.api import MOST_ITEMS
 from daemon.web.openapi import document
 from tests.support.command_line import config_file, free_port, ondeckd
 from tests.support.daemon import House, at_home
@@ -54,6 +55,7 @@ async def test_the_array_is_looked_at_only_if_that_is_asked_for(query: str, aske
         ("?q=A.MKV", ["wrong-owner"]),
         ("?limit=1", ["partial-file"]),
         ("?limit=1&offset=1", ["wrong-owner"]),
+        ("?limit=1&offset=1&all=1", ["partial-file", "wrong-owner"]),
         ("?sort=-name", ["wrong-owner", "partial-file"]),
     ],
 )
@@ -62,7 +64,7 @@ async def test_the_findings_are_a_list_like_any_other(query: str, names: list[st
         assert [row["name"] for row in (await response.json())["items"]] == names
 
 
-@pytest.mark.parametrize("query", ["?array=perhaps", "?array=1&array=0", "?sort=text", "?other=1"])
+@pytest.mark.parametrize("query", ["?array=perhaps", "?all=perhaps", "?array=1&array=0", "?sort=text", "?other=1"])
 async def test_an_address_that_means_nothing_is_refused(query: str) -> None:
     async with serving(_service()) as site:
         async with site.http.get(f"/api/v1/audit{query}") as response:
@@ -81,13 +83,41 @@ async def test_a_fix_says_what_became_of_each_finding() -> None:
 
 @pytest.mark.parametrize(
     "body",
-    [{}, [], {"fix": "everything"}, {"fix": []}, {"fix": "all", "array": 1}, {"fix": "all", "more": 1}, {"fix": 3}],
+    [
+        {},
+        [],
+        {"fix": "everything"},
+        {"fix": []},
+        {"fix": "all", "array": 1},
+        {"fix": "all", "more": 1},
+        {"fix": 3},
+        {"fix": [["all"]]},
+    ],
 )
 async def test_a_fix_that_means_nothing_is_refused(body: Any) -> None:
     async with serving(_service()) as site:
         status, answer = await _fix(site, body)
         assert (status, answer["error"]["code"][:4]) == (400, "bad_")
         assert site.service.asked == []
+
+
+async def test_a_fix_of_what_is_only_reported_is_refused_with_what_to_do() -> None:
+    async with serving(_service()) as site:
+        for wanted in ("superseded-backup", ["partial-file", "superseded-backup"]):
+            status, answer = await _fix(site, {"fix": wanted})
+            assert (status, answer["error"]["code"]) == (400, "bad_fix")
+            assert "has no fix" in answer["error"]["message"]
+            assert "by hand" in answer["error"]["message"]
+        assert site.service.asked == []
+
+
+async def test_all_findings_come_in_one_answer_however_many() -> None:
+    many = [ROW | {"path": f"/mnt/cache/tv/{number}"} for number in range(MOST_ITEMS + 5)]
+    async with serving(MemoryService(rows={"audit": many})) as site:
+        async with site.http.get("/api/v1/audit?all=1") as response:
+            body = await response.json()
+        assert (body["total"], body["items"]) == (len(many), many)
+        assert len(site.service.asked) == 1
 
 
 async def test_what_is_found_has_the_documented_fields() -> None:
@@ -125,6 +155,19 @@ async def test_a_daemon_audits_itself_and_queues_what_has_to_leave(tmp_path: Pat
         await house.quiet()
         assert original.with_name(original.name + ".plexcached").read_bytes() == old
         assert not copy.exists()
+
+
+async def test_the_command_prints_all_that_a_daemon_finds_and_says_how_many(tmp_path: Path) -> None:
+    async with at_home(tmp_path, small_library()) as house:
+        own = Path(house.settings["mapping"][0]["cache"], ".ondeckd")
+        own.mkdir(exist_ok=True)
+        for number in range(MOST_ITEMS + 5):
+            (own / f"{number:032x}.part").touch()
+        listen = house.app.url.removeprefix("http://")
+        config = config_file(tmp_path / "etc", house.settings | {"web": {"listen": listen}})
+        printed, said = await ondeckd(config, "audit", "--json"), await ondeckd(config, "audit")
+        assert len(json.loads(printed.out)["items"]) == MOST_ITEMS + 5
+        assert said.out.rstrip().endswith(f"{MOST_ITEMS + 5} findings")
 
 
 async def test_the_command_asks_a_daemon_that_runs(tmp_path: Path) -> None:
@@ -171,6 +214,7 @@ async def test_the_code_is_0_once_all_that_was_found_is_fixed(tmp_path: Path) ->
     assert (tmp_path / "array/Show/e1.mkv").read_bytes() == b"the only copy"
     second = await ondeckd(config, "audit", "--array", "--fix", "all")
     assert (second.code, "removed" in second.out) == (0, True)
+    assert second.out.rstrip().endswith("1 finding, 1 fixed")
     third = await ondeckd(config, "audit", "--array")
     assert (third.code, third.err) == (0, "")
     assert "all is as it should be" in third.out
@@ -192,3 +236,11 @@ async def test_an_unknown_fix_is_a_mistake_of_usage_and_help_names_them_all(tmp_
     assert wrong.code == 2
     assert helped.code == 0
     assert all(name in helped.out for name in FIXES)
+
+
+async def test_a_fix_of_what_is_only_reported_is_a_mistake_of_usage_that_says_what_to_do(tmp_path: Path) -> None:
+    said = await ondeckd(_at_rest(tmp_path), "audit", "--fix", "superseded-backup")
+    assert said.code == 2
+    words = " ".join(said.err.split())
+    assert "superseded-backup has no fix" in words
+    assert "compare the two and delete one by hand" in words

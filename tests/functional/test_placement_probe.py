@@ -111,11 +111,15 @@ def test_an_array_that_shows_the_cache_is_bad(root: Path) -> None:
     assert check(root)["array /array shows the cache's files; change array to the slow tier alone"] == BAD
 
 
-def test_a_check_leaves_nothing_but_our_folder(root: Path) -> None:
+@pytest.mark.parametrize("ours", [[], [".ondeckd"]])
+def test_a_check_leaves_the_tiers_as_they_were(root: Path, ours: list[str]) -> None:
+    for name in ours:
+        (root / "cache" / name).mkdir()
+
     check(root, union=f"{root}/cache")
 
-    assert [path.name for path in (root / "cache").iterdir()] == [".ondeckd"]
-    assert list((root / "cache/.ondeckd").iterdir()) == []
+    assert [path.name for path in (root / "cache").iterdir()] == ours
+    assert [path for name in ours for path in (root / "cache" / name).iterdir()] == []
     assert [path.name for path in (root / "array").iterdir()] == ["Show"]
 
 

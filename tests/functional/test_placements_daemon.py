@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from daemon.demo.files import all_files, intact, local_path
 from daemon.demo.library import Library
+from daemon.model import TaskState
 from tests.support.bad_input import logged
 from tests.support.daemon import House, at_home, daemon_running, new_app
 from tests.support.plex import small_library
@@ -159,3 +162,26 @@ async def _leave(house: House, key: str) -> None:
 
 def _films(count: int) -> Library:
     return small_library(movies=count)
+
+
+async def test_links_that_plex_cannot_follow_are_taken_back_and_no_more_are_made(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    library = _films(2)
+    movie, other = library.movies[:2]
+    [part] = library[movie].parts
+    async with at_home(tmp_path, library, start=False) as house:
+        place(house, "symlink+backup")
+        gone = [replace(one, parts=(replace(part, exists=False),)) for one in library[movie].versions]
+        library.set_versions(movie, tuple(gone), at=library[movie].updated_at + 1)
+        async with daemon_running(house):
+            for count, each in enumerate((movie, other), 1):
+                await house.post("/api/v1/cache", {"target": each})
+                await house.until(partial(_failed, house, count))
+            assert [on_array(house, each) for each in (movie, other)] == [SETTLED["union+keep"]] * 2
+            assert list((house.folder / "cache").rglob("*.mkv")) == []
+            assert len(logged(capsys, "links_unreadable")) == 1
+
+
+async def _failed(house: House, count: int) -> bool:
+    return len(await house.tasks(TaskState.FAILED)) == count

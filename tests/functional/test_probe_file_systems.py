@@ -30,7 +30,7 @@ def check(root: Path, **settings: Any) -> dict[str, tuple[bool, str]]:
     before = sorted(str(path) for path in (root / "array").rglob("*"))
     found = check_mapping(mapping(root, **settings))
     assert sorted(str(path) for path in (root / "array").rglob("*")) == before
-    assert list((root / "cache/.ondeckd").iterdir()) == []
+    assert not (root / "cache/.ondeckd").exists(), "on a mount point it would be taken for the cache"
     return {finding.text[4:].replace(str(root), ""): (finding.ok, finding.level) for finding in found}
 
 
@@ -78,7 +78,6 @@ def test_a_file_system_that_can_do_everything_is_good_for_links(root: Path, kind
         assert found[text] == GOOD
     assert not [text for text in found if "cannot keep" in text or "union" in text]
     assert BAD not in found.values()
-    assert (root / "cache/.ondeckd").is_dir(), "without it the cache looks as if it were not mounted"
 
 
 @pytest.mark.parametrize("link", ["absolute", "relative"])

@@ -21,6 +21,7 @@ from daemon.jobs import Jobs
 from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import Task, TaskKind, TaskState
+from daemon.plexlinks import PlexLinks
 from daemon.progress import Progress
 from daemon.rooms import Rooms
 from daemon.state import tasks
@@ -137,7 +138,8 @@ async def household(folder: Path, speed: float = 600.0, **placements: str) -> As
             )
             holds = Holds(live, store, clock, asker, dispatcher.tasks_added)
             placement_ = Placement(live.mappings, live.settings.transfer, executor, on_touch=metrics.array_operation)
-            jobs = Jobs(store, live, clock, feed, metrics, dispatcher, Custody(store, placement_), progress, holds)
+            custody, links = Custody(store, placement_), PlexLinks(store, live, _never_says)
+            jobs = Jobs(store, live, clock, feed, metrics, dispatcher, custody, progress, holds, links)
             workers = Workers(store, live, clock, dispatcher, jobs, holds, may_evict=lambda: True)
             async with asyncio.TaskGroup() as group:
                 looking = group.create_task(holds.run())
@@ -147,3 +149,7 @@ async def household(folder: Path, speed: float = 600.0, **placements: str) -> As
                 finally:
                     looking.cancel()
                     workers.stop()
+
+
+async def _never_says(_rating_key: str, _path: str) -> bool | None:
+    return None

@@ -13,11 +13,12 @@ from daemon.storage.findings import (
     ALL,
     FIXES,
     KINDS,
+    UNFIXED,
     Finding,
     Name,
     chosen,
+    copy_led_to,
     is_media,
-    led_to,
     looks_temporary,
     of_entry,
     of_link,
@@ -64,8 +65,16 @@ def test_what_may_be_asked_for() -> None:
     assert chosen([ADOPT]) == {Name.FOREIGN_COPY, Name.UNENTERED_LINK}
     assert chosen(["wrong-owner", "missing-copy"]) == {Name.WRONG_OWNER, Name.MISSING_COPY}
     assert chosen(FIXES) == set(Name)
-    with pytest.raises(ValueError, match="everything"):
-        chosen(["everything"])
+    for name in ("everything", *REPORTED_ONLY):
+        with pytest.raises(ValueError, match=name):
+            chosen([name])
+
+
+def test_what_is_only_reported_says_so_to_those_who_want_it_fixed() -> None:
+    assert UNFIXED.keys() == REPORTED_ONLY
+    assert not UNFIXED.keys() & set(FIXES)
+    assert "superseded-backup has no fix" in UNFIXED["superseded-backup"]
+    assert "by hand" in UNFIXED["superseded-backup"]
 
 
 def test_a_finding_that_cannot_be_fixed_names_no_fix() -> None:
@@ -135,7 +144,7 @@ def _mapping(**more: str) -> MappingSettings:
 def test_a_link_of_ours_leads_to_its_copy_however_it_is_written(settings: dict[str, str]) -> None:
     tv = _mapping(**settings)
     file = file_below(tv, "Show/e1.mkv", 0)
-    assert led_to(tv, file, link_text(tv, file)) == "/mnt/cache/Show/e1.mkv"
+    assert copy_led_to(tv, file, link_text(tv, file)) == "/mnt/cache/Show/e1.mkv"
 
 
 @pytest.mark.parametrize(
