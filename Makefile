@@ -32,10 +32,10 @@ demo: $(READY)
 	$(BIN)/ondeckd demo --for $(FOR)
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 3
 
 test-long: $(READY)
-	$(BIN)/pytest -m long
+	$(BIN)/pytest --numprocesses 2 --dist worksteal -m long
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -89,6 +89,12 @@ class Custody:
                 done.append(settled)
         return done
 
+    async def finish(self, entries: Iterable[Entry]) -> None:
+        """Put the originals of copies that stand where their placement says they belong."""
+        for entry in entries:
+            if (settled := await self._settled(Intent(entry, Goal.CACHED, "publish"))) is not None:
+                await self._store.run(partial(_settle, settled=settled))
+
     async def bring_back(self, entries: Iterable[Entry]) -> list[Entry]:
         """Put the originals of copies that have disappeared back under their names; return what is settled now."""
         done = []

@@ -108,8 +108,11 @@ class Reconcile:
         A file that was put aside by an entry that is lost, and has no copy any more, gets its name back.
         """
         found = await self._placement.remembered()
-        for entry in await self._store.run(lambda connection: _enter(connection, found)):
+        again = await self._store.run(lambda connection: _enter(connection, found))
+        for entry in again:
             log.info("recovered", path=entry.file.array_path, why="a copy that the database had lost was entered again")
+        # Their originals may have got their names back meanwhile, by hand or by `restore`.
+        await self._custody.finish(entry for entry in again if entry.placement != _KEEPING)
         gone = await self._placement.orphaned()
         for entry in await self._custody.bring_back(await self._store.run(lambda connection: _lost(connection, gone))):
             log.info("recovered", path=entry.file.array_path, why="the database had lost it, and its copy is gone")

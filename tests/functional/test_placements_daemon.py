@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -119,6 +120,29 @@ async def test_a_lost_database_does_not_lose_what_was_put_aside(tmp_path: Path, 
             await house.until(lambda: not house.is_cached(movie))
             await house.quiet()
             assert on_array(house, movie) == SETTLED["union+keep"]
+            assert unreadable(house) == []
+
+
+@pytest.mark.parametrize("placement", ["union+backup", "symlink+backup"])
+async def test_a_cache_that_comes_back_after_its_originals_did_serves_again(tmp_path: Path, placement: str) -> None:
+    library = small_library()
+    movie = library.movies[0]
+    async with at_home(tmp_path, library, start=False) as house:
+        place(house, placement)
+        async with daemon_running(house):
+            await _cached(house, movie)
+        (house.folder / "cache").rename(house.folder / "disk")
+        for mapping in house.settings["mapping"]:
+            Path(mapping["cache"], ".ondeckd").mkdir(parents=True)
+        new_app(house)
+        async with daemon_running(house):
+            assert on_array(house, movie) == SETTLED["union+keep"]
+        shutil.rmtree(house.folder / "cache")
+        (house.folder / "disk").rename(house.folder / "cache")
+        new_app(house)
+        async with daemon_running(house):
+            assert on_array(house, movie) == SETTLED[placement]
+            assert len(await house.entries()) == 1
             assert unreadable(house) == []
 
 

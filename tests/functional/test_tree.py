@@ -74,9 +74,10 @@ def test_a_file_opens_however_deep_it_lies(root: str) -> None:
 def test_every_length_of_a_path_around_the_limit_is_read(root: str) -> None:
     room = PATH_MAX - len(root) - 1
     whole, rest = divmod(room, 201)
-    for length in range(rest + 60, rest + 75):
-        # From well below the limit to beyond it; the last part has between 1 and 255 bytes.
-        parts = (*(LONG,) * (whole - 1), "y" * 120, "z" * length)
+    # The last two parts share what is left, and have less than 255 bytes each.
+    half, left = divmod(201 + rest, 2)
+    for beyond in range(-8, 8):
+        parts = (*(LONG,) * (whole - 1), "y" * half, "z" * (half + left - 1 + beyond))
         make(root, parts, b"film")
         assert read(root, parts) == b"film"
 
