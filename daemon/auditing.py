@@ -93,10 +93,10 @@ class Auditing:
 
     async def fix(self, wanted: Iterable[str], *, array: bool) -> list[Outcome]:
         """Look, fix what is `wanted` (see `findings.FIXES`), and return what became of each finding."""
-        names = chosen(wanted)
+        is_wanted = chosen(wanted)
         async with self._alone():
             return [
-                await self._fixed(finding, array=array) if finding.name in names else Outcome(finding)
+                await self._fixed(finding, array=array) if is_wanted(finding) else Outcome(finding)
                 for finding in await self._look(array=array)
             ]
 
@@ -171,15 +171,16 @@ class Auditing:
         path = self._live.settings.unraid.mover_exclude_file
         if not path:
             return []
-        held = [entry.file.cache_path for entry in entries]
+        held = exclusions.wanted(self._live.mappings.all, entries)
         try:
             text = await self._threads.run(path, exclusions.read, path)
         except (OSError, StorageError) as error:
             return [Finding(Name.NOT_AUDITED, path, str(error), fixable=False)]
-        missing = [(each, "the mover may move this copy") for each in exclusions.unlisted(text, held)]
+        writer = f"{path} is written by ondeckd audit --fix mover-exclusion only"
+        missing = [(each, "the mover may move this") for each in exclusions.unlisted(text, held)]
         stale = [(each, "it is listed, and ondeckd does not hold it") for each in exclusions.stale(text, held)]
         return [
-            Finding(Name.MOVER_EXCLUSION, each, said, fixable="\n" not in each, wakes=False)
+            Finding(Name.MOVER_EXCLUSION, each, f"{said}; {writer}", fixable="\n" not in each, wakes=False)
             for each, said in (*missing, *stale)
         ]
 

@@ -64,8 +64,7 @@ class Repairs:
             Name.MISSING_COPY: self._bring_back,
             Name.DANGLING_LINK: self._restore,
             Name.ORPHANED: self._restore,
-            Name.FOREIGN_COPY: self._adopt,
-            Name.UNENTERED_LINK: self._adopt,
+            Name.DUPLICATE: self._end_duplicate,
             Name.UNFINISHED: self._finish,
             Name.CHANGED_COPY: self._settle,
             Name.MISSING_ORIGINAL: evict,
@@ -80,6 +79,8 @@ class Repairs:
                 raise SourceChanged("something is being done with it now; look again later")
             if finding.name is Name.MALFORMED:
                 return await self._complete_name(finding.path, entry)
+            if finding.adopts:
+                return await self._adopt(entry)
             if fix := self._fixes_of_files.get(finding.name):
                 return await fix(entry)
         return await self._fixes[finding.name](finding)
@@ -123,6 +124,13 @@ class Repairs:
         if settled.cached and settled.why:
             raise UnsafeEvict(settled.why)
         return settled.why or "finished"
+
+    async def _end_duplicate(self, entry: Entry) -> str:
+        try:
+            return await self._finish(entry)
+        except UnsafeEvict:
+            # The original cannot be put aside, so the copy goes, where it is proven to be the same.
+            return await self._settle(entry)
 
     async def _recovered(self, intent: Intent) -> Settled:
         """Do what would be done after a crash with this row in the journal. It stays there if a tier fails."""
@@ -194,7 +202,7 @@ class Repairs:
 
     async def _exclude(self, _finding: Finding) -> str:
         path = self._live.settings.unraid.mover_exclude_file
-        held = [entry.file.cache_path for entry in await self._store.run(ledger.all_entries)]
+        held = exclusions.wanted(self._live.mappings.all, await self._store.run(ledger.all_entries))
         with translated(path):
             await self._threads.run(path, exclusions.bring_up_to_date, path, held)
         return f"{path} is up to date"

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterable
+import threading
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, TypeVarTuple
 
-from daemon.config import Settings
+from daemon.config import MappingSettings, Settings
 from daemon.custody import Custody
-from daemon.errors import StorageError
+from daemon.errors import StorageError, UnmappedPath
 from daemon.feed import Feed
 from daemon.model import Entry
 from daemon.reconcile import Reconcile
 from daemon.state import demands, ledger
 from daemon.state.store import Store
+from daemon.storage import tree
 from daemon.storage.homecoming import Homecoming
+from daemon.storage.losses import lost
 from daemon.storage.paths import Mappings
 from daemon.storage.placement import Placement
-from daemon.storage.strays import Survey
+from daemon.storage.strays import Survey, search_cache
+
+KEEPING = "union+keep"
+"""Where originals are not touched, the copy is never the only one."""
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -42,7 +49,8 @@ class Report:
     """What came of it.
 
     `left` and `kept` are pairs of path and reason: what did not come back, and what did, but left something that is
-    worth a word. `paused`: a daemon begins to cache again only when it is told to.
+    worth a word. `paused`: a daemon begins to cache again only when it is told to. `unsure`: nobody can say that all is
+    home, for a cache could not be read, or has files of which nothing says whose they are.
     """
 
     restored: int = 0
@@ -50,13 +58,24 @@ class Report:
     kept: list[tuple[str, str]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     paused: bool = False
+    unsure: bool = False
 
 
 Show = Callable[[Tally], None]
 
 
+AGAIN = "run this again to go on"
+
+
 class Way(Protocol):
-    """One way to bring everything back. `survey` comes first, and changes nothing."""
+    """One way to bring everything back. `survey` comes first, and changes nothing.
+
+    `interrupted`: what to tell a person who ends it early now.
+    """
+
+    @property
+    def interrupted(self) -> str:
+        """Return that."""
 
     async def survey(self) -> Tally:
         """Return how much there is to do."""
@@ -67,6 +86,8 @@ class Way(Protocol):
 
 class Offline:
     """By what the folders say alone."""
+
+    interrupted = AGAIN
 
     def __init__(self, settings: Settings, executor: Executor) -> None:
         self._settings = settings
@@ -90,15 +111,13 @@ class Offline:
             await self._walk(self._homecoming.prepare, survey)
             await self._each(survey, tally, show, report)
             await self._walk(self._homecoming.finish, survey)
+            report.unsure |= not survey.alive or survey.unclaimed > 0
             if not survey.alive:
                 report.notes.append(
                     f"{survey.mapping.cache} is empty or cannot be read, so only backups were brought back from there"
                 )
             if survey.unclaimed:
-                report.notes.append(
-                    f"{survey.unclaimed} files on {survey.mapping.cache} are on the array too; it has lost its "
-                    "manifest, so nothing says whether ondeckd put them there, and they stay"
-                )
+                report.notes.append(_unclaimed(survey))
         return report
 
     async def _walk(self, call: Callable[[*Ts], T], *args: *Ts) -> T:
@@ -123,18 +142,27 @@ class Offline:
 class Alone:
     """By ledger and journal, as the daemon would do it, while none runs."""
 
+    interrupted = AGAIN
+
     def __init__(self, settings: Settings, store: Store, executor: Executor) -> None:
         self._settings = settings
         self._store = store
-        mappings = Mappings(settings.mapping)
-        self._placement = Placement(mappings, settings.transfer, executor, on_touch=lambda _operation, _reason: None)
+        self._given_up = threading.Event()
+        self._losses = Losses(settings.mapping)
+        self._mappings = Mappings(settings.mapping)
+        self._placement = Placement(
+            self._mappings, settings.transfer, executor, on_touch=lambda _operation, _reason: None
+        )
         self._custody = Custody(store, self._placement)
 
     async def survey(self) -> Tally:
         """Count what the ledger has, and the manifests that outlived another one."""
         entries = {entry.file.array_path: entry for entry in await self._placement.remembered()}
         entries |= {entry.file.array_path: entry for entry in await self._store.run(ledger.all_entries)}
-        return Tally(len(entries), sum(_weight(entry) for entry in entries.values()))
+        await self._losses.look(
+            (entry.file.array_path, entry.file.cache_path) for entry in entries.values() if entry.placement != KEEPING
+        )
+        return Tally(len(entries) - len(self._losses.why), sum(_weight(entry) for entry in entries.values()))
 
     async def run(self, tally: Tally, show: Show) -> Report:
         """Finish what was interrupted, then bring every file back. The next daemon starts paused."""
@@ -151,24 +179,99 @@ class Alone:
         show(tally)
         for video, family in _families(entries):
             before, tally.path = tally.copied, video
-            await self._bring(video, _reporter(tally, show), report)
+            # A video that is lost must not hold its sidecars.
+            for path in [entry.file.array_path for entry in family] if video in self._losses.why else [video]:
+                await self._bring(path, _reporter(tally, show), report)
             _count(tally, len(family), before + sum(_weight(entry) for entry in family), show)
         remaining = await self._store.run(ledger.all_entries)
-        report.restored = tally.files - len(remaining)
+        held = {entry.file.array_path for entry in remaining}
+        report.restored = max(0, tally.files - len(held - self._losses.why.keys()))
+        report.left += self._losses.why.items()
         said = {path for path, _ in report.left}
         report.left += [
             (entry.file.array_path, "its video stays" if entry.parent in said else "it stays on the cache; see above")
             for entry in remaining
             if entry.file.array_path not in said
         ]
+        await self._caches({entry.file.cache_path for entry in remaining}, report)
+        report.notes += await caches_lost(self._settings.mapping, report)
         return report
+
+    async def _caches(self, known: set[str], report: Report) -> None:
+        for mapping in self._settings.mapping:
+            try:
+                survey = await asyncio.to_thread(search_cache, mapping, self._mappings, known, self._given_up)
+            except asyncio.CancelledError:
+                self._given_up.set()
+                raise
+            report.left += survey.left
+            report.unsure |= not survey.alive or survey.unclaimed > 0
+            if survey.unclaimed:
+                report.notes.append(_unclaimed(survey))
 
     async def _bring(self, path: str, progress: Callable[[int, int], None], report: Report) -> None:
         try:
             await self._custody.evict(path, progress)
         except StorageError as error:
-            report.left.append((path, str(error)))
+            if path not in self._losses.why:
+                report.left.append((path, str(error)))
             await self._custody.recover(path)
+
+
+class Losses:
+    """What is nowhere any more, so that nobody takes it for restored. `why`: what to do about it, by array path."""
+
+    def __init__(self, mappings: Sequence[MappingSettings]) -> None:
+        self._mappings = Mappings(mappings)
+        self.why: dict[str, str] = {}
+
+    async def look(self, paths: Iterable[tuple[str, str]]) -> None:
+        """Look at pairs of array path and cache path."""
+        self.why = await asyncio.to_thread(self._found, list(paths))
+
+    def _found(self, paths: list[tuple[str, str]]) -> dict[str, str]:
+        found = {}
+        for array_path, cache_path in paths:
+            with suppress(OSError, UnmappedPath):
+                mapping = self._mappings.by_name(self._mappings.from_local(array_path).mapping)
+                found[array_path] = lost(array_path, cache_path, mapping)
+        return {path: why for path, why in found.items() if why}
+
+
+async def caches_lost(mappings: Sequence[MappingSettings], report: Report) -> list[str]:
+    """Return what to do about each cache that is gone, where that kept something from coming back."""
+
+    def gone(cache: str) -> bool:
+        with suppress(OSError):
+            return not tree.has_own_folder(cache)
+        return True
+
+    def find() -> list[str]:
+        left = [path for path, _ in report.left]
+        roots = [(f"{mapping.array.rstrip('/')}/", mapping.cache) for mapping in mappings]
+        return [cache for root, cache in roots if any(path.startswith(root) for path in left) and gone(cache)]
+
+    return [
+        f"{cache} is not the cache it was; if it is lost, stop the daemon, if one runs, and run `ondeckd restore "
+        "--offline`: it gives the originals that were put aside their names back"
+        for cache in await asyncio.to_thread(find)
+    ]
+
+
+def amount(size: int) -> str:
+    """Return an amount of bytes as a person reads it."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= factor:
+            return f"{size / factor:.1f} {unit}"
+    return f"{size} bytes"
+
+
+def _unclaimed(survey: Survey) -> str:
+    files, they = ("1 file", "it stays") if survey.unclaimed == 1 else (f"{survey.unclaimed} files", "they stay")
+    return (
+        f"{files} on {survey.mapping.cache} {'is' if survey.unclaimed == 1 else 'are'} on the array too; nothing says "
+        f"whether ondeckd put {'it' if survey.unclaimed == 1 else 'them'} there, and {they}"
+    )
 
 
 def _families(entries: Iterable[Entry]) -> list[tuple[str, list[Entry]]]:

@@ -35,13 +35,14 @@ _HELP = f"""Compare the ledger with the cache, and with --array also with the ar
 Without --array nothing on the array is touched. With it, copies with a recorded checksum are read to their end too.
 
 A fix looks again before it acts, deletes nothing that is not proven to be elsewhere, and leaves alone what is being
-worked on. The code is 0 if nothing is found, or all of it was fixed, else 1.
+worked on. The code is 0 if nothing is found, or all of it was fixed, 78 if there is no [[mapping]], else 1.
 
 What can be found, and its fix:
 
 {_table()}
 
---fix {ADOPT} is foreign-copy and unentered-link, --fix {ALL} is everything that has a fix.
+--fix {ADOPT} is foreign-copy, unentered-link, and duplicate where ondeckd did not place the copy; --fix {ALL} is
+everything that has a fix.
 """
 
 
@@ -62,8 +63,12 @@ def audit(context: Context, array: bool, fixes: tuple[str, ...], as_json: bool) 
     """Compare, print, and end with the exit code."""
     from daemon.commands import output  # noqa: PLC0415 - rich stays out of the daemon's memory
 
+    settings = context.settings()
+    if not settings.mapping:
+        click.echo("ondeckd: no [[mapping]] is configured, so there is nothing to audit", err=True)
+        sys.exit(EXIT_CONFIG)
     try:
-        found = asyncio.run(_audit(context.settings(), os.environ, fixes, array=array))
+        found = asyncio.run(_audit(settings, os.environ, fixes, array=array))
     except (DaemonRefused, DaemonUnreachable) as error:
         click.echo(f"ondeckd: {error}", err=True)
         refused = isinstance(error, DaemonRefused) and error.status == HTTPStatus.UNAUTHORIZED

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from daemon.commands.output import plain
-from daemon.restoring import Tally
+from daemon.restoring import Tally, amount
 
 _EACH = 4_000_000
 """A file that needs only another name counts like so many bytes that are copied."""
@@ -38,7 +38,7 @@ def bar() -> Iterator[Callable[[Tally], None]]:
                 total=max(1, tally.files * _EACH + tally.bytes),
                 completed=done,
                 counted=f"{tally.done} of {tally.files} files",
-                copied=f"{tally.copied / 1e9:.1f} of {tally.bytes / 1e9:.1f} GB copied" if tally.bytes else "",
+                copied=f"{amount(tally.copied)} of {amount(tally.bytes)} copied" if tally.bytes else "",
                 name=plain(tally.path).rpartition("/")[2],
             )
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from daemon.client import Client, DaemonUnreachable
+from daemon.config import MappingSettings
 from daemon.feed import RESYNC
 from daemon.model import TaskState
-from daemon.restoring import Report, Show, Tally
+from daemon.restoring import AGAIN, KEEPING, Losses, Report, Show, Tally, caches_lost
 
 Row = dict[str, Any]
 
@@ -21,15 +23,22 @@ _TIERS = ("mounts", "anchors", "queue")
 class ThroughDaemon:
     """By the queue of the daemon that runs, which knows what plays."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, mappings: Sequence[MappingSettings]) -> None:
         self._client = client
+        self._mappings = mappings
+        self._losses = Losses(mappings)
+        self.interrupted = AGAIN
+        """What to tell a person who ends it early now."""
         self._waiting: dict[int, int] = {}
         self._ended: set[int] = set()
 
     async def survey(self) -> Tally:
         """Count what the ledger has."""
         rows = [row for row in await self._pages("files") if row["placement"]]
-        return Tally(len(rows), sum(row["size"] for row in rows if row["placement"].endswith("+remove")))
+        await self._losses.look((row["array_path"], row["cache_path"]) for row in rows if row["placement"] != KEEPING)
+        return Tally(
+            len(rows) - len(self._losses.why), sum(row["size"] for row in rows if row["placement"].endswith("+remove"))
+        )
 
     async def run(self, tally: Tally, show: Show) -> Report:
         """Ask for it and wait until all has ended, or the daemon says that it cannot go on."""
@@ -40,17 +49,21 @@ class ThroughDaemon:
             held = [row["array_path"] for row in await self._pages("files") if row["placement"]]
             if trouble or not set(held) - playing - set(await self._failed()):
                 break
-        failed = await self._failed()
-        for path in held:
+        failed, lost = await self._failed(), self._losses.why
+        report.left += lost.items()
+        left = [path for path in held if path not in lost]
+        for path in left:
             why = "it is being played" if path in playing else failed.get(path) or trouble or "its turn has not come"
             report.left.append((path, why))
-        report.restored = max(0, tally.files - len(held))
+        report.restored = max(0, tally.files - len(left))
+        report.notes += await caches_lost(self._mappings, report)
         return report
 
     async def _round(self, tally: Tally, show: Show) -> tuple[str, set[str]]:
         """Return why the daemon waits, if it does, and what plays. Listening begins before asking."""
         async with self._client.events() as events:
             answer = await self._client.post("restore")
+            self.interrupted = "the daemon goes on by itself; `ondeckd stop` ends it, and `ondeckd resume` undoes that"
             self._waiting = dict.fromkeys(answer["tasks"], 0)
             tally.files = max(tally.files, tally.done + len(self._waiting))
             while self._waiting:

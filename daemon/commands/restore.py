@@ -19,7 +19,7 @@ from daemon.config import Loaded, LogSettings, Settings, state_directory
 from daemon.errors import StateError
 from daemon.executor import executor_for
 from daemon.lock import single_instance
-from daemon.restoring import Report, Tally, Way
+from daemon.restoring import AGAIN, Report, Tally, Way, amount
 
 EXIT_FAULT = 1
 EXIT_CONFIG = 78
@@ -43,23 +43,36 @@ def restore(context: Context, offline: bool, yes: bool, as_json: bool) -> None:
         refused = isinstance(error, DaemonRefused) and error.status == HTTPStatus.UNAUTHORIZED
         code = EXIT_CONFIG if refused else EXIT_FAULT
     except KeyboardInterrupt:
-        click.echo("ondeckd: interrupted; run this again to go on", err=True)
+        click.echo(f"ondeckd: interrupted; {AGAIN}", err=True)
+        code = EXIT_INTERRUPTED
+    except _Interrupted as error:
+        click.echo(f"ondeckd: interrupted; {error}", err=True)
         code = EXIT_INTERRUPTED
     sys.exit(code)
+
+
+class _Interrupted(Exception):
+    """A person has ended it; with what to do now."""
 
 
 async def _restore(loaded: Loaded, env: Mapping[str, str], *, offline: bool, yes: bool, as_json: bool) -> int:
     from daemon.commands.bar import bar  # noqa: PLC0415 - rich stays out of the daemon's memory
     from daemon.logs import configure  # noqa: PLC0415 - the other commands log nothing
 
+    if not loaded.settings.mapping:
+        click.echo("ondeckd: no [[mapping]] is configured, so nothing says what to bring back, and where", err=True)
+        return EXIT_CONFIG
     # What matters is reported at the end, with the file that it is about.
     configure(LogSettings(level="error", format="console"), sys.stderr, env=env)
     async with _way(loaded.settings, env, offline=offline) as way:
-        tally = await way.survey()
-        if not yes and sys.stdin.isatty():
-            _confirm(tally)
-        with bar() as show:
-            report = await way.run(tally, show)
+        try:
+            tally = await way.survey()
+            if tally.files and not yes and sys.stdin.isatty():
+                _confirm(tally)
+            with bar() as show:
+                report = await way.run(tally, show)
+        except asyncio.CancelledError:
+            raise _Interrupted(way.interrupted) from None
     _print(report, offline=offline, as_json=as_json)
     return EXIT_FAULT if report.left else 0
 
@@ -75,7 +88,7 @@ async def _way(settings: Settings, env: Mapping[str, str], *, offline: bool) -> 
         if offline:
             await _demand_silence(client)
         elif await _answers(client):
-            yield ThroughDaemon(client)
+            yield ThroughDaemon(client, settings.mapping)
             return
     directory, executor = state_directory(settings, env), executor_for(settings)
     try:
@@ -114,7 +127,9 @@ def _alone(directory: Path, *, needed: bool) -> Iterator[None]:
         try:
             held.enter_context(single_instance(directory))
         except StateError as error:
-            if needed or isinstance(error.__cause__, BlockingIOError):
+            if isinstance(error.__cause__, BlockingIOError):
+                raise StateError(f"{error}; stop it first") from error
+            if needed:
                 raise
             click.echo(f"note: {error}; so nothing keeps a daemon from starting before this has ended", err=True)
         yield
@@ -131,7 +146,7 @@ def _confirm(tally: Tally) -> None:
 
 def _question(tally: Tally) -> str:
     files = f"{tally.files} file{'s'[: tally.files != 1]}"
-    size = f"; {tally.bytes / 1e9:.1f} GB of them have to be copied" if tally.bytes else ""
+    size = f"; {amount(tally.bytes)} of them have to be copied" if tally.bytes else ""
     return f"Bring {files} back to the array{size}?"
 
 
@@ -151,7 +166,10 @@ def _print(report: Report, *, offline: bool, as_json: bool) -> None:
         return
     if report.restored:
         files = f"{report.restored} file{'s'[: report.restored != 1]}"
-        click.echo(f"{files} came back to the array." + ("" if report.left else " Nothing is left on the cache."))
+        all_home = not report.left and not report.unsure
+        click.echo(f"{files} came back to the array." + (" Nothing of ondeckd's is left on the cache." * all_home))
+    elif report.unsure and not report.left:
+        click.echo("Nothing was found to bring back.")
     elif not report.left:
         click.echo("Everything is on the array already; there was nothing to do.")
     for path, why in report.kept:

@@ -1,4 +1,4 @@
-"""The list of files that Unraid's mover has to leave alone: the user's own lines, a marker, and then ours."""
+"""The list of what Unraid's mover has to leave alone: the user's own lines, a marker, and then ours."""
 
 from __future__ import annotations
 
@@ -7,12 +7,20 @@ from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
+from daemon.config import MappingSettings
+from daemon.model import Entry
 from daemon.storage import attributes, tree
-from daemon.storage.paths import OWN_PREFIX
+from daemon.storage.paths import OWN_FOLDER, OWN_PREFIX
 
 MARKER = "### ondeckd writes everything below this line; write your own lines above it"
 MARKERS = (MARKER, "### Plexcache exclusions below this line")
 """Lines that end what is the user's own. The second is PlexCache's, and stays where it is found."""
+
+
+def wanted(mappings: Iterable[MappingSettings], entries: Iterable[Entry]) -> list[str]:
+    """Return what the list has to name: the folder of ours on each cache, and each copy."""
+    own = dict.fromkeys(f"{mapping.cache.rstrip('/')}/{OWN_FOLDER}" for mapping in mappings)
+    return [*own, *(entry.file.cache_path for entry in entries)]
 
 
 def read(path: str) -> str:

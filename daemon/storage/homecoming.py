@@ -18,17 +18,19 @@ from daemon.errors import StorageError, TierUnavailable, UnmappedPath
 from daemon.model import Entry, Goal, Intent
 from daemon.storage import anchors, leftovers, manifest, tree
 from daemon.storage.faults import translated
-from daemon.storage.means import Means
+from daemon.storage.losses import lost
+from daemon.storage.means import Means, Note
+from daemon.storage.mending import compare_backup, drop_backup
 from daemon.storage.mover import Pace
-from daemon.storage.names import lstat
+from daemon.storage.names import lstat, same_file
 from daemon.storage.paths import OWN_FOLDER, Mappings, parts_below
 from daemon.storage.proofs import Comparison
 from daemon.storage.sites import Site
-from daemon.storage.states import BACKUP_SUFFIX, At, copy_at
+from daemon.storage.states import BACKUP_SUFFIX, At, Step, copy_at
 from daemon.storage.steps import Hands
 from daemon.storage.strays import Stray, Survey, describe, search
 from daemon.storage.threads import Threads
-from daemon.storage.walk import Walk
+from daemon.storage.walk import Settled, Walk
 
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
@@ -113,15 +115,44 @@ class Homecoming:
         try:
             if not survey.alive:
                 raise tree.not_our_cache(survey.mapping.cache)
-            entry: Entry | None = await self._decided(stray)
+            entry: Entry | None = await self._decided(await self._without_twin(stray, note))
             while entry is not None:
                 settled = await Walk(self._means, entry, note, reason="restore", progress=progress).to(Goal.UNCACHED)
-                entry = None if settled.cached else await self._also(settled.entry, survey)
+                entry = None if settled.cached else await self._also(settled.entry, survey, note)
         except TierUnavailable as error:
             return await self._without_cache(stray, survey, error)
         except StorageError as error:
             return Outcome(path, home=False, changed=steps > 0, why=str(error))
-        return Outcome(path, home=not settled.cached, changed=steps > 0, why=settled.why)
+        return await self._run(stray.entry, _settled, stray.entry, survey.mapping, settled, steps)
+
+    async def _without_twin(self, stray: Stray, note: Note) -> Stray:
+        """Delete a backup whose bytes the original beside it has, too: it must not replace that unproven.
+
+        StorageError where size and time are the same, and the bytes are not: nobody can tell which are right.
+        """
+        entry = stray.entry
+        if entry.placement.endswith("+keep"):
+            return stray
+        site = self._means.site(entry, "restore")
+        comparison = await self._run(entry, _twins, site)
+        if comparison is None:
+            return stray
+        try:
+            with translated(entry.file.array_path):
+                while not comparison.complete:
+                    await self._run(entry, comparison.step)
+                backup, original = await self._run(entry, comparison.identities)
+            if comparison.equal:
+                await note(Intent(entry, Goal.UNCACHED, Step.RESTORE))
+                await self._run(entry, drop_backup, site, comparison)
+        finally:
+            comparison.close()
+        if comparison.equal:
+            proven = replace(entry, mtime_ns=original.mtime_ns)
+            return replace(stray, entry=proven, doubtful=await self._run(entry, site.copy) is not None)
+        if (backup.size, backup.mtime_ns) != (original.size, original.mtime_ns):
+            return stray
+        raise StorageError(f"{site.backup} has its size and time, but other bytes; keep the right one by hand")
 
     async def _decided(self, stray: Stray) -> Entry:
         """Return the entry of a file whose copy and backup differ in their time at most."""
@@ -143,12 +174,14 @@ class Homecoming:
             return entry
         raise StorageError("its copy and its backup differ, and the copy is not the newer one")
 
-    async def _also(self, entry: Entry, survey: Survey) -> Entry | None:
+    async def _also(self, entry: Entry, survey: Survey, note: Note) -> Entry | None:
         """Return another entry for a file whose original was kept, if somebody else's backup lies beside it."""
         if not entry.placement.endswith("+keep"):
             return None
         found = await self._run(entry, describe, entry.file, survey.mapping)
-        return found.entry if found and not found.why and not found.doubtful else None
+        if found is None or found.why or found.doubtful:
+            return None
+        return (await self._without_twin(found, note)).entry
 
     async def _without_cache(self, stray: Stray, survey: Survey, error: StorageError) -> Outcome:
         """Put the backup back under its original's name, whatever has become of the copy."""
@@ -164,6 +197,28 @@ class Homecoming:
 
     async def _run(self, entry: Entry, call: Callable[[*Ts], T], *args: *Ts) -> T:
         return await self._means.threads.run(entry.file.mapping, call, *args)
+
+
+def _twins(site: Site) -> Comparison | None:
+    """Begin to compare a backup with an original of the same size beside it; None if there are no such two."""
+    path = site.entry.file.array_path
+    with translated(path), site.array_folder() as folder:
+        original, backup = lstat(site.name, folder), lstat(site.backup, folder)
+        if folder is None or not original or not backup or not stat.S_ISREG(backup.st_mode):
+            return None
+        if stat.S_ISLNK(original.st_mode) and not site.is_our_link(site.name, folder):
+            raise StorageError(f"a link of somebody else's stands at its name, so {site.backup} stays")
+    if not stat.S_ISREG(original.st_mode) or original.st_size != backup.st_size or same_file(original, backup):
+        return None
+    return compare_backup(site)
+
+
+def _settled(entry: Entry, mapping: MappingSettings, settled: Settled, steps: int) -> Outcome:
+    """Return what a walk came to; of a file that is lost, what to do about it."""
+    file = entry.file
+    if steps == 0 and settled.why and (why := lost(file.array_path, file.cache_path, mapping)):
+        return Outcome(file.array_path, home=False, changed=False, why=why)
+    return Outcome(file.array_path, home=not settled.cached, changed=steps > 0, why=settled.why)
 
 
 def _compare(entry: Entry, mapping: MappingSettings) -> Comparison:

@@ -12,14 +12,14 @@ from typing import TypeVarTuple
 from daemon.config import MappingSettings
 from daemon.errors import SourceChanged, StorageError, UnmappedPath
 from daemon.model import Entry, Goal
-from daemon.storage import anchors, findings, looks, tree
+from daemon.storage import anchors, findings, looks, tree, verdicts
 from daemon.storage.findings import Finding, Name
 from daemon.storage.looks import Folder, owners, said
 from daemon.storage.mover import OpenFiles, Reading
 from daemon.storage.names import lstat
 from daemon.storage.paths import OWN_FOLDER, file_below
 from daemon.storage.sites import Site
-from daemon.storage.states import BACKUP_SUFFIX, At, copy_at, decide
+from daemon.storage.states import BACKUP_SUFFIX, At, Seen, copy_at, decide
 
 Ts = TypeVarTuple("Ts")
 
@@ -99,11 +99,17 @@ class Scan:
         site = Site(entry, self._mapping, self._touched)
         copy = site.copy()
         if copy is None:
-            return findings.of_missing(entry)
+            return verdicts.of_missing(entry, self._seen(site))
         if not self._array:
-            return None if copy_at(copy, entry) is At.RECORDED else findings.of_changed(entry)
+            return None if copy_at(copy, entry) is At.RECORDED else verdicts.of_changed(entry)
         seen = site.look()
-        return findings.of_entry(entry, seen, decide(entry.placement, Goal.CACHED, seen))
+        return verdicts.of_entry(entry, seen, decide(entry.placement, Goal.CACHED, seen))
+
+    def _seen(self, site: Site) -> Seen | None:
+        """Look at the array for the text of a finding, if that is asked for and can be done."""
+        with suppress(StorageError):
+            return site.look() if self._array else None
+        return None
 
     def _of_bytes(self, entry: Entry) -> Iterator[Finding | None]:
         """Read a copy, and compare it with its recorded checksum."""
@@ -118,7 +124,7 @@ class Scan:
                     reading.step()
                 # One that was written to or replaced meanwhile is the next audit's.
                 if looks.identity(files) == before and reading.checksum != entry.checksum:
-                    yield findings.of_other_bytes(entry)
+                    yield verdicts.of_other_bytes(entry)
         except (FileNotFoundError, UnmappedPath, SourceChanged):
             return
         except (StorageError, OSError) as error:
@@ -145,8 +151,7 @@ class Scan:
             for name in set(folder.files) - set(folder.ours()):
                 path = "/".join((mapping.cache, *folder.parts, name))
                 if findings.looks_temporary(name):
-                    text = "it looks unfinished or left over; remove it by hand if nothing needs it"
-                    yield Finding(Name.FOREIGN_TEMPORARY, path, text, mapping.name, fixable=False)
+                    yield self._of_temporary(path)
                 elif findings.is_media(name):
                     yield self._tried(path, self._of_foreign, folder, name)
 
@@ -156,6 +161,10 @@ class Scan:
             if looks.is_unused(path):
                 text = "no running copy uses it"
                 yield Finding(Name.PARTIAL, str(path), text, self._mapping.name, wakes=wakes)
+
+    def _of_temporary(self, path: str) -> Finding:
+        text = "it looks unfinished or left over; remove it by hand if nothing needs it"
+        return Finding(Name.FOREIGN_TEMPORARY, path, text, self._mapping.name, fixable=False)
 
     def _of_foreign(self, folder: Folder, name: str) -> Finding | None:
         mapping, parts = self._mapping, (*folder.parts, name)
@@ -171,9 +180,9 @@ class Scan:
         backup = looks.at(mapping.array, (*folder.parts, name + BACKUP_SUFFIX))
         if original and stat.S_ISLNK(original.st_mode):
             with tree.folder(mapping.array, folder.parts) as beside:
-                if findings.copy_led_to(mapping, file, os.readlink(name, dir_fd=beside)) == file.cache_path:
+                if verdicts.copy_led_to(mapping, file, os.readlink(name, dir_fd=beside)) == file.cache_path:
                     return None  # which is told with the link
-        return findings.of_foreign(mapping, file, copy, original, backup)
+        return verdicts.of_foreign(mapping, file, copy, original, backup)
 
     def _of_made(self, folder: Folder) -> Finding | None:
         """Compare a folder that ondeckd made with its twin."""
@@ -196,9 +205,11 @@ class Scan:
                 yield from self._of_ours(mapping.array, folder, wakes=True)
             for name in folder.links:
                 yield self._tried(f"{above}/{name}", self._of_link, folder, name)
-            for name in folder.files:
+            for name in set(folder.files) - set(folder.ours()):
                 if name.endswith(BACKUP_SUFFIX):
                     yield self._tried(f"{above}/{name}", self._of_backup, folder, name)
+                elif findings.looks_temporary(name):
+                    yield self._of_temporary(f"{above}/{name}")
 
     def _of_link(self, folder: Folder, name: str) -> Finding | None:
         mapping, parts = self._mapping, (*folder.parts, name)
@@ -207,11 +218,11 @@ class Scan:
             return None
         self._touched("stat")
         text = os.readlink(name, dir_fd=folder.descriptor)
-        target = findings.copy_led_to(mapping, file, text)
+        target = verdicts.copy_led_to(mapping, file, text)
         if target in self._copies:
             return None  # somebody has given our link another name, and the entry's own walk follows it
         standing = looks.at(mapping.cache, PurePath(target).relative_to(mapping.cache).parts) if target else None
-        return findings.of_link(mapping, file, text, standing, lstat(name + BACKUP_SUFFIX, folder.descriptor))
+        return verdicts.of_link(mapping, file, text, standing, lstat(name + BACKUP_SUFFIX, folder.descriptor))
 
     def _of_backup(self, folder: Folder, name: str) -> Finding | None:
         mapping, inner = self._mapping, name.removesuffix(BACKUP_SUFFIX)
@@ -220,27 +231,31 @@ class Scan:
         if not backup or not inner:
             return None
         if not findings.is_media(inner):
-            known = self._versions(folder, inner)
-            return findings.of_malformed(mapping, (*folder.parts, name), backup.st_size, known)
+            beside = _media(looks.versions(inner, folder.files, folder.descriptor))
+            held = self._held(folder, inner)
+            return verdicts.of_malformed(mapping, (*folder.parts, name), backup.st_size, held, beside)
         file = file_below(mapping, "/".join((*folder.parts, inner)), backup.st_size)
         entry = self._entries.get(file.array_path)
         if file.array_path in self._busy or (entry and entry.placement != "union+keep"):
             return None
         copy = looks.at(mapping.cache, (*folder.parts, inner))
-        return findings.of_backup(file, backup, lstat(inner, folder.descriptor), copy)
+        return verdicts.of_backup(file, backup, lstat(inner, folder.descriptor), copy)
 
-    def _versions(self, folder: Folder, inner: str) -> dict[str, int]:
-        """Return the sizes of all files of this name with an extension: beside it, on the cache, in the ledger."""
+    def _held(self, folder: Folder, inner: str) -> dict[str, int]:
+        """Return the sizes of files of this name with an extension, in the ledger or else on the cache."""
         found: dict[str, int] = {}
+        with suppress(OSError, UnmappedPath), tree.folder(self._mapping.cache, folder.parts) as cache:
+            found |= looks.versions(inner, os.listdir(cache), cache)  # noqa: PTH208 - of an open folder
         above = "/".join((self._mapping.array, *folder.parts))
         for path, entry in self._entries.items():
             name = path.rpartition("/")[2]
             if PurePath(name).stem == inner and path == f"{above}/{name}":
                 found[name] = entry.file.size
-        with suppress(OSError, UnmappedPath), tree.folder(self._mapping.cache, folder.parts) as cache:
-            found |= looks.versions(inner, os.listdir(cache), cache)  # noqa: PTH208 - of an open folder
-        found |= looks.versions(inner, folder.files, folder.descriptor)
-        return {name: size for name, size in found.items() if findings.is_media(name)}
+        return _media(found)
 
     def _not_read(self, path: str, why: str) -> None:
         self._unread.append(Finding(Name.NOT_AUDITED, path, why, self._mapping.name, fixable=False))
+
+
+def _media(sizes: Mapping[str, int]) -> dict[str, int]:
+    return {name: size for name, size in sizes.items() if findings.is_media(name)}

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from daemon.config import MappingSettings
 from daemon.errors import StorageError, UnmappedPath
 from daemon.model import Entry, File
 from daemon.storage import anchors, manifest, tree
-from daemon.storage.names import lstat
+from daemon.storage.names import lstat, same_file
 from daemon.storage.paths import OWN_FOLDER, OWN_PREFIX, Mappings, file_below, link_text, parts_below
 from daemon.storage.states import BACKUP_SUFFIX
 
@@ -62,11 +63,11 @@ class Survey:
 
 def search(mapping: MappingSettings, mappings: Mappings, given_up: threading.Event) -> Survey:
     """Look at the manifest and at every name on the array. Blocks; changes nothing. StorageError once given up."""
-    survey = Survey(mapping, _is_alive(mapping.cache), given_up)
+    survey = Survey(mapping, is_alive(mapping.cache), given_up)
     if not anchors.anchor_holds(mapping):
         survey.left.append((mapping.array, "its anchor is missing, or it is empty; is the array mounted?"))
         return survey
-    named = _named(survey)
+    named = _named(survey, mappings)
     found = dict.fromkeys(_candidates(survey, mappings))
     for path, entry in named.items():
         survey.demand_wanted()
@@ -77,12 +78,16 @@ def search(mapping: MappingSettings, mappings: Mappings, given_up: threading.Eve
         if stray := describe(mappings.from_local(path), mapping, linked=True):
             survey.strays.append(stray)
     survey.strays.sort(key=lambda stray: stray.entry.file.array_path)
-    if (
-        survey.alive
-        and tree.has_own_folder(mapping.cache)
-        and not Path(mapping.cache, OWN_FOLDER, manifest.NAME).exists()
-    ):
-        _say_unknown(survey, {stray.entry.file.cache_path for stray in survey.strays})
+    if survey.alive:
+        _say_unknown(survey, mappings, {stray.entry.file.cache_path for stray in survey.strays})
+    return survey
+
+
+def search_cache(mapping: MappingSettings, mappings: Mappings, known: set[str], given_up: threading.Event) -> Survey:
+    """Look for copies that no record speaks of, other than those at the `known` paths, as `search` does."""
+    survey = Survey(mapping, is_alive(mapping.cache), given_up)
+    if survey.alive and anchors.anchor_holds(mapping):
+        _say_unknown(survey, mappings, known)
     return survey
 
 
@@ -105,7 +110,7 @@ def describe(file: File, mapping: MappingSettings, *, linked: bool = False) -> S
         return None
     if base is None or (base is original and backup is None):
         # A link that somebody gave another name, with or without a new file in its place.
-        return Stray(entry, why=f"its copy is gone, and there is no {name}{BACKUP_SUFFIX}")
+        return Stray(entry, why=lost_behind_link(name))
     if copy is None or base is copy or not stat.S_ISREG(copy.st_mode):
         return Stray(entry, base.st_size if base is copy else 0)
     if copy.st_size == base.st_size:
@@ -113,6 +118,11 @@ def describe(file: File, mapping: MappingSettings, *, linked: bool = False) -> S
     if copy.st_mtime_ns > base.st_mtime_ns:
         return Stray(entry, copy.st_size)
     return Stray(entry, why="its copy and its backup differ, and the copy is not the newer one")
+
+
+def lost_behind_link(name: str) -> str:
+    """Return what to do about a file of which only our link is left."""
+    return f"its copy is gone, and there is no {name}{BACKUP_SUFFIX}; get the file anew, or remove its link"
 
 
 def led_to(text: str, below: str, mapping: MappingSettings) -> File | None:
@@ -128,7 +138,8 @@ def led_to(text: str, below: str, mapping: MappingSettings) -> File | None:
     return None
 
 
-def _is_alive(cache: str) -> bool:
+def is_alive(cache: str) -> bool:
+    """Say whether a cache is mounted, as far as one can tell."""
     try:
         with os.scandir(cache) as items:
             # A folder where nothing is mounted is empty.
@@ -137,14 +148,24 @@ def _is_alive(cache: str) -> bool:
         return False
 
 
-def _named(survey: Survey) -> dict[str, Entry]:
+def _named(survey: Survey, mappings: Mappings) -> dict[str, Entry]:
     if not survey.alive:
         return {}
     try:
-        return {entry.file.array_path: entry for entry in manifest.entries(survey.mapping)}
+        entries = [*_of_former_names(survey.mapping, mappings), *manifest.entries(survey.mapping)]
+        return {entry.file.array_path: entry for entry in entries}
     except OSError as error:
         survey.left.append((survey.mapping.cache, f"the list of what is on it cannot be read: {error.strerror}"))
         return {}
+
+
+def _of_former_names(mapping: MappingSettings, mappings: Mappings) -> Iterator[Entry]:
+    """Yield what a manifest names of mappings that are no longer configured: this cache has got another name."""
+    names = [json.loads(text).get("mapping") for text in manifest.read(mapping.cache).values()]
+    configured = {each.name for each in mappings.all}
+    for name in dict.fromkeys(each for each in names if isinstance(each, str) and each not in configured):
+        for entry in manifest.entries(mapping.model_copy(update={"name": name})):
+            yield replace(entry, file=replace(entry.file, mapping=mapping.name))
 
 
 def _candidates(survey: Survey, mappings: Mappings) -> Iterator[str]:
@@ -198,23 +219,37 @@ def _walk(survey: Survey, root: str) -> Iterator[tuple[tuple[str, ...], os.DirEn
             survey.left.append(("/".join((root, *parts)), f"this folder cannot be read: {error}"))
 
 
-def _say_unknown(survey: Survey, known: set[str]) -> None:
-    """Name what lies on a cache that has lost its manifest and what the array has not."""
+def _say_unknown(survey: Survey, mappings: Mappings, known: set[str]) -> None:
+    """Name what lies on a cache, what the array has not, and what nothing else speaks of."""
     mapping = survey.mapping
     for parts, item in _walk(survey, mapping.cache):
         path = "/".join((mapping.cache, *parts, item.name))
         if path in known or item.name.startswith(OWN_PREFIX) or not item.is_file(follow_symlinks=False):
             continue
         try:
-            there = _at(mapping.array, parts, item.name)[0]
+            if mappings.from_local(path).mapping != mapping.name:
+                continue
+        except UnmappedPath:
+            continue  # a folder of ours that belongs to a mapping inside of this one
+        try:
+            there = _has_own(mapping.array, parts, item)
         except (OSError, UnmappedPath) as error:
             survey.left.append((path, f"nothing says who put it there, and the array cannot be asked: {error}"))
             continue
         if there:
             survey.unclaimed += 1
         else:
-            why = "the cache has lost its manifest, so nothing says who put it there; the array has no such file"
-            survey.left.append((path, why))
+            survey.left.append((path, "nothing says who put it there, and the array has no such file"))
+
+
+def _has_own(root: str, parts: tuple[str, ...], item: os.DirEntry[str]) -> bool:
+    """Say whether the array has something of its own under the name of a copy, and not only a link to that."""
+    there = _at(root, parts, item.name)[0]
+    if there is None or not stat.S_ISLNK(there.st_mode):
+        return there is not None
+    with suppress(OSError), tree.folder(root, parts) as folder:
+        return not same_file(os.stat(item.name, dir_fd=folder), item.stat(follow_symlinks=False))
+    return False
 
 
 def _bytes(mapping: MappingSettings, entry: Entry) -> int:

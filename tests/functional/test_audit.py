@@ -25,6 +25,7 @@ from tests.support.files import LONG_AGO, open_descriptors
 from tests.support.needs import needs_root
 
 BACKUP = E1 + BACKUP_SUFFIX
+FOREIGN_TWIN = "ondeckd did not place this copy, and the array has the same file too"
 
 Chosen = dict[str, Any]
 
@@ -81,10 +82,12 @@ async def test_an_unused_partial_file_is_removed_and_one_in_use_is_left(tmp_path
         os.close(descriptor)
 
 
+@pytest.mark.parametrize("tier", ["cache", "array"])
 @pytest.mark.parametrize("name", ["a.mkv.partial~", ".a.mkv.x7Kq2B", ".fuse_hidden0000001200000004", "b.tmp"])
-async def test_a_foreign_temporary_file_is_told_and_left(tmp_path: Path, name: str) -> None:
+async def test_a_foreign_temporary_file_is_told_and_left(tmp_path: Path, name: str, tier: str) -> None:
     async with audited(tmp_path) as house:
-        path = house.write(house.tiers.cache / "Show" / name)
+        path = house.write(getattr(house.tiers, tier) / "Show" / name)
+        assert await house.names(array=False) == ["foreign-temporary"] * (tier == "cache")
         (outcome,) = await house.fix("all")
         assert (outcome.finding.name, outcome.fixed) == (Name.FOREIGN_TEMPORARY, False)
         assert path.read_bytes() == b"film"
@@ -122,7 +125,7 @@ async def test_a_foreign_copy_is_adopted_if_the_array_has_the_same_file(tmp_path
         for name in ("Show/e1.mkv", "Show/e1.en.srt"):
             house.tiers.film(name)
             house.write(house.tiers.cache / name)
-        assert await house.names() == ["foreign-copy"] * 2
+        assert {(one.name, one.text) for one in await house.found()} == {(Name.DUPLICATE, FOREIGN_TWIN)}
         assert all(outcome.fixed for outcome in await house.fix("adopt"))
         by_name = {Path(entry.file.array_path).name: entry for entry in await house.entries()}
         assert {entry.placement for entry in by_name.values()} == {"union+keep"}
@@ -164,12 +167,13 @@ async def test_a_foreign_copy_that_no_link_leads_to_is_told_and_never_adopted(
         house.write(house.tiers.array / name)
         house.write(house.tiers.cache / E1)
         (outcome,) = await house.fix("all")
-        assert (outcome.finding.name, outcome.fixed) == (Name.FOREIGN_COPY, False)
-        assert "no link leads here: remove this copy by hand" in outcome.said
+        told = Name.DUPLICATE if name == E1 else Name.FOREIGN_COPY
+        assert (outcome.finding.name, outcome.fixed) == (told, False)
+        assert "no symlink leads here: remove this copy by hand" in outcome.said
         assert await house.entries() == []
         assert house.tiers.cached() == {E1: b"film"}
         assert (house.tiers.array / name).read_bytes() == b"film"
-        assert await house.names() == ["foreign-copy"]
+        assert await house.names() == [told]
 
 
 async def test_what_to_do_about_a_foreign_copy_without_a_link_leads_on(tmp_path: Path) -> None:
@@ -307,11 +311,51 @@ async def test_an_original_that_is_gone_is_copied_back(tmp_path: Path) -> None:
 async def test_a_placement_that_stands_half_way_is_finished(tmp_path: Path) -> None:
     async with audited(tmp_path, **UNION_BACKUP) as house:
         await house.cache_in()
-        (house.tiers.array / BACKUP).rename(house.tiers.array / E1)
+        (house.tiers.array / E1).hardlink_to(house.tiers.array / BACKUP)
         assert await house.names() == ["unfinished-placement"]
         assert [outcome.fixed for outcome in await house.fix("unfinished-placement")] == [True]
         assert house.tiers.on_array() == {BACKUP: b"film", "always.txt": b""}
         assert (await house.found(), await house.journal()) == ([], [])
+
+
+@pytest.mark.parametrize("placement", EVERY[1:], ids=lambda one: "+".join(one.values()))
+async def test_a_file_that_both_tiers_have_is_told_and_put_aside(tmp_path: Path, placement: Chosen) -> None:
+    async with audited(tmp_path, **placement) as house:
+        entry = await house.cache_in()
+        before = house.tiers.on_array()
+        for name in (E1, BACKUP):
+            (house.tiers.array / name).unlink(missing_ok=True)
+        house.write(house.tiers.array / E1)
+        (found,) = await house.found()
+        assert (found.name, found.path) == (Name.DUPLICATE, entry.file.cache_path)
+        assert "the array has the same file too" in found.text
+        assert [outcome.fixed for outcome in await house.fix("adopt")] == [False]
+        assert [outcome.fixed for outcome in await house.fix("duplicate")] == [True]
+        assert house.tiers.on_array() == before
+        assert (await house.found(), await house.journal()) == ([], [])
+
+
+async def test_a_file_that_both_tiers_and_a_backup_have_leaves_the_cache(tmp_path: Path) -> None:
+    async with audited(tmp_path, **UNION_BACKUP) as house:
+        await house.cache_in()
+        house.write(house.tiers.array / E1)
+        assert await house.names() == ["duplicate"]
+        assert [outcome.fixed for outcome in await house.fix("duplicate")] == [True]
+        assert house.tiers.cached() == {}
+        assert (house.tiers.array / E1).read_bytes() == b"film"
+
+
+@pytest.mark.parametrize("placement", [UNION_BACKUP, {"original": "remove"}], ids=str)
+async def test_a_missing_copy_whose_original_is_back_is_only_forgotten(tmp_path: Path, placement: Chosen) -> None:
+    async with audited(tmp_path, **placement) as house:
+        await house.cache_in()
+        (house.tiers.cache / E1).unlink()
+        (house.tiers.array / BACKUP).unlink(missing_ok=True)
+        house.write(house.tiers.array / E1)
+        (found,) = await house.found()
+        assert (found.name, "its original stands at its name" in found.text) == (Name.MISSING_COPY, True)
+        assert [outcome.fixed for outcome in await house.fix("missing-copy")] == [True]
+        assert (await house.entries(), house.tiers.on_array()) == ([], {E1: b"film", "always.txt": b""})
 
 
 async def test_an_orphaned_backup_gets_its_name_back(tmp_path: Path) -> None:
@@ -390,26 +434,40 @@ async def test_a_backup_that_an_entry_needs_is_no_finding_and_one_that_none_need
 @pytest.mark.parametrize(
     ("siblings", "renamed"),
     [
-        (["film.mkv"], "film.mkv.plexcached"),
-        (["film.mkv", "film.nfo"], None),
-        ([], None),
+        ({"film.mkv": b"flim"}, "film.mkv.plexcached"),
+        ({"film.mkv": b"flim", "film.nfo": b"about"}, "film.mkv.plexcached"),
+        ({"film.mkv": b"flim", "film.nfo": b"info"}, None),
+        ({"film.srt": b"words"}, None),
+        ({"film.mkv": b"another"}, None),
+        ({}, None),
     ],
 )
-async def test_a_malformed_backup_is_renamed_if_one_sibling_proves_it(
-    tmp_path: Path, siblings: list[str], renamed: str | None
+async def test_a_malformed_backup_is_renamed_if_one_sibling_of_its_size_proves_it(
+    tmp_path: Path, siblings: dict[str, bytes], renamed: str | None
 ) -> None:
     async with audited(tmp_path) as house:
         house.write(house.tiers.array / "Show/film.plexcached", b"four")
-        for name in siblings:
-            house.write(house.tiers.array / "Show" / name, b"another")
+        for name, content in siblings.items():
+            house.write(house.tiers.array / "Show" / name, content)
         (outcome,) = [one for one in await house.fix("all") if one.finding.name is Name.MALFORMED]
         assert outcome.fixed == bool(renamed)
         assert (house.tiers.array / "Show" / (renamed or "film.plexcached")).read_bytes() == b"four"
 
 
+async def test_a_malformed_backup_is_named_as_its_entry_is_and_never_as_a_subtitle(tmp_path: Path) -> None:
+    async with audited(tmp_path, **UNION_BACKUP) as house:
+        await house.cache_in(E1, b"the film")
+        (house.tiers.array / BACKUP).rename(house.tiers.array / "Show/e1.plexcached")
+        house.tiers.film("Show/e1.srt", b"words")
+        outcomes = await house.fix("malformed-backup")
+        assert [one.fixed for one in outcomes if one.finding.name is Name.MALFORMED] == [True]
+        assert (house.tiers.array / BACKUP).read_bytes() == b"the film"
+        assert await house.found() == []
+
+
 async def test_a_malformed_backup_is_never_renamed_over_another(tmp_path: Path) -> None:
     async with audited(tmp_path) as house:
-        house.tiers.film("Show/film.mkv")
+        house.tiers.film("Show/film.mkv", b"two")
         house.write(house.tiers.array / "Show/film.plexcached", b"one")
         house.write(house.tiers.array / "Show/film.mkv.plexcached", b"other one")
         outcome, _ = await house.fix("malformed-backup")
@@ -420,14 +478,14 @@ async def test_a_malformed_backup_is_never_renamed_over_another(tmp_path: Path) 
 
 async def test_a_malformed_backup_whose_renaming_was_killed_half_way_is_renamed(tmp_path: Path) -> None:
     async with audited(tmp_path) as house:
-        house.write(house.tiers.array / "Show/film.mkv", b"another")
+        house.write(house.tiers.array / "Show/film.mkv", b"flim")
         malformed = house.write(house.tiers.array / "Show/film.plexcached", b"four")
         (house.tiers.array / "Show/film.mkv.plexcached").hardlink_to(malformed)
         (outcome, _) = await house.fix("malformed-backup")
         assert (outcome.finding.name, outcome.fixed) == (Name.MALFORMED, True)
         assert not malformed.exists()
         assert (house.tiers.array / "Show/film.mkv.plexcached").read_bytes() == b"four"
-        assert await house.names() == ["superseded-backup"]
+        assert await house.names() == ["redundant-backup"]
 
 
 async def test_a_dangling_link_gets_its_backup_back_and_one_without_is_told(tmp_path: Path) -> None:
@@ -489,10 +547,14 @@ async def test_the_list_of_the_mover_is_brought_up_to_date(tmp_path: Path) -> No
     path.write_text("/mnt/cache/my own\n### Plexcache exclusions below this line\n/mnt/cache/old.mkv\n")
     async with audited(tmp_path, unraid={"mover_exclude_file": str(path)}) as house:
         entry = await house.cache_in()
-        assert await house.names(array=False) == ["mover-exclusion"] * 2
+        folder = f"{house.tiers.cache}/.ondeckd"
+        found = await house.found(array=False)
+        assert {one.name for one in found} == {Name.MOVER_EXCLUSION}
+        assert {one.path for one in found} == {folder, entry.file.cache_path, "/mnt/cache/old.mkv"}
+        assert all("is written by ondeckd audit --fix mover-exclusion only" in one.text for one in found)
         assert all(outcome.fixed for outcome in await house.fix("mover-exclusion", array=False))
         own, marker = "/mnt/cache/my own", "### Plexcache exclusions below this line"
-        assert path.read_text() == f"{own}\n{marker}\n{entry.file.cache_path}\n"
+        assert path.read_text() == f"{own}\n{marker}\n{folder}\n{entry.file.cache_path}\n"
         assert await house.found(array=False) == []
 
 

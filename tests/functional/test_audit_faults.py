@@ -35,7 +35,7 @@ async def _arrange(house: Audited) -> None:
     tiers.film("redundant/f.mkv", b"redundant")
     house.write(tiers.array / f"redundant/f.mkv{BACKUP_SUFFIX}", b"redundant")
     tiers.film("malformed/f.mkv", b"malformed")
-    house.write(tiers.array / f"malformed/f{BACKUP_SUFFIX}", b"malformed too")
+    house.write(tiers.array / f"malformed/f{BACKUP_SUFFIX}", b"malformeD")
     tiers.film("foreign/f.mkv", b"foreign")
     house.write(tiers.cache / "foreign/f.mkv", b"foreign")
 
@@ -86,7 +86,7 @@ async def test_what_began_during_the_audit_is_no_finding(tmp_path: Path, monkeyp
 
         async def walked(auditing: Auditing, *args: Any) -> list[Finding]:
             found = await walk(auditing, *args)
-            assert [finding.name for finding in found] == [Name.FOREIGN_COPY]
+            assert [finding.name for finding in found] == [Name.DUPLICATE]
             await house.store.run(partial(ledger.put_entries, entries=[entry]))
             return found
 

@@ -244,3 +244,25 @@ async def test_a_fix_of_what_is_only_reported_is_a_mistake_of_usage_that_says_wh
     words = " ".join(said.err.split())
     assert "superseded-backup has no fix" in words
     assert "compare the two and delete one by hand" in words
+
+
+@pytest.mark.parametrize("more", [(), ("--array", "--fix", "all"), ("--json",)], ids=str)
+async def test_an_audit_of_no_mapping_is_a_mistake_of_configuration(tmp_path: Path, more: tuple[str, ...]) -> None:
+    listen = {"listen": f"127.0.0.1:{free_port()}"}
+    settings = {"plex": {"token": "t"}, "state": {"directory": f"{tmp_path}/state"}, "web": listen}
+    said = await ondeckd(config_file(tmp_path / "etc", settings), "audit", *more)
+    assert (said.code, said.out) == (78, "")
+    assert "no [[mapping]] is configured" in said.err
+
+
+async def test_a_malformed_backup_never_gets_the_name_of_a_subtitle(tmp_path: Path) -> None:
+    config = _at_rest(tmp_path)
+    backup, subtitle = tmp_path / "array/Show/X.plexcached", tmp_path / "array/Show/X.srt"
+    backup.write_bytes(b"v" * 2900)
+    subtitle.write_bytes(b"s" * 295)
+    said = await ondeckd(config, "audit", "--array", "--fix", "all", "--json")
+    (row,) = [row for row in json.loads(said.out)["items"] if row["name"] == "malformed-backup"]
+    assert (said.code, row["fixed"], row["fix"]) == (1, False, "")
+    assert "rename it by hand to its right name" in row["said"]
+    assert backup.stat().st_size == 2900
+    assert not subtitle.with_name("X.srt.plexcached").exists()

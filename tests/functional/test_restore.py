@@ -78,7 +78,7 @@ async def test_without_a_daemon_everything_comes_back_and_the_next_daemon_is_pau
     said = await ondeckd(alone.config, "restore")
 
     assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines() == ["3 files came back to the array. Nothing is left on the cache.", PAUSED]
+    assert said.out.splitlines() == ["3 files came back to the array. Nothing of ondeckd's is left on the cache.", PAUSED]
     assert alone.files(alone.array) == FILES
     assert not any(path.is_symlink() for path in alone.array.rglob("*"))
     assert alone.files(alone.cache) == {}
@@ -135,7 +135,7 @@ async def test_on_a_terminal_it_asks_first(tmp_path: Path) -> None:
     for words, answer, code in (((), b"n\n", 1), ((), b"y\n", 0)):
         told, seen = await on_a_terminal(alone.config, *words, answer=answer)
         assert told == code, seen
-        assert "Bring 3 files back to the array; 0.0 GB of them have to be copied? [y/N]:" in seen
+        assert "Bring 3 files back to the array; 7 bytes of them have to be copied? [y/N]:" in seen
         assert (alone.files(alone.cache) == {}) is (code == 0)
     assert "3 of 3 files" in seen
     assert (await on_a_terminal(alone.config, "--yes", answer=b""))[0] == 0
@@ -196,7 +196,7 @@ async def test_a_daemon_takes_everything_back_and_caches_nothing_until_it_is_tol
         said = await restore(house)
 
         assert (said.code, said.err) == (0, "")
-        assert said.out.splitlines() == ["6 files came back to the array. Nothing is left on the cache.", PAUSED]
+        assert said.out.splitlines() == ["6 files came back to the array. Nothing of ondeckd's is left on the cache.", PAUSED]
         assert await house.entries() == []
         assert house.damaged() == []
         assert (await restore(house)).out.splitlines() == [NOTHING, PAUSED]

@@ -164,4 +164,4 @@ async def test_a_path_that_is_too_long_for_the_kernel_is_looked_up_all_the_same(
     said = await ondeckd(config, "restore", "--offline")
 
     assert said.code == 0, said
-    assert f"note: 1 files on {tiers.cache} are on the array too" in said.out
+    assert f"note: 1 file on {tiers.cache} is on the array too" in said.out

@@ -40,6 +40,7 @@ FILES = {
     "Film.mkv": b"film",
 }
 VIDEOS = [name for name in FILES if name.endswith(".mkv")]
+REMEDY = "get the file anew, or remove its link"
 NOTHING = "Everything is on the array already; there was nothing to do."
 
 
@@ -102,7 +103,7 @@ async def test_everything_comes_back_and_the_second_run_has_nothing_to_do(home: 
 
     first = await home.restore()
     assert (first.code, first.err) == (0, "")
-    assert first.out.splitlines()[0] == "4 files came back to the array. Nothing is left on the cache."
+    assert first.out.splitlines()[0] == "4 files came back to the array. Nothing of ondeckd's is left on the cache."
     back(home)
     after = {name: home.stat(name) for name in FILES}
 
@@ -149,7 +150,7 @@ async def test_without_a_manifest_a_copy_that_nothing_speaks_of_stays_and_is_nam
     said = json.loads((await home.restore("--json")).out)
 
     assert [row["path"] for row in said["left"]] == [str(home.cache / "Film.mkv")]
-    assert said["notes"][0].startswith("1 files on ")
+    assert said["notes"][0].startswith("1 file on ")
     assert home.tiers.cached() == {"Film.mkv": b"film", "Other/o.mkv": b"other"}
 
 
@@ -181,7 +182,7 @@ async def test_what_had_no_backup_is_named_when_the_cache_is_gone(tmp_path: Path
 
     assert said.code == 1
     assert json.loads(said.out)["left"] == [
-        {"path": str(home.array / name), "why": f"its copy is gone, and there is no {name}.plexcached"}
+        {"path": str(home.array / name), "why": f"its copy is gone, and there is no {name}.plexcached; {REMEDY}"}
         for name in ("a.mkv", "b.mkv")
     ]
     assert (home.array / "a.mkv").is_symlink()
@@ -277,7 +278,7 @@ class TestOthersBackups:
         home.tiers.film("other.mkv", b"other")
         if original is not None:
             home.tiers.film("a.mkv", original)
-        (home.cache / "downloads").touch()
+        (home.cache / "other.mkv").touch()
         if copy is not None:
             (home.cache / "a.mkv").write_bytes(copy)
             os.utime(home.cache / "a.mkv", ns=(mtime_ns, mtime_ns))
@@ -288,7 +289,7 @@ class TestOthersBackups:
 
         assert (await home.restore()).code == 0
         assert home.tiers.on_array() == {"a.mkv": b"content", "other.mkv": b"other"}
-        assert home.tiers.cached() == {"downloads": b""}
+        assert home.tiers.cached() == {"other.mkv": b""}
         assert not (home.cache / OWN_FOLDER).exists()
 
     async def test_a_copy_of_the_same_size_and_an_older_time_that_is_another_file_stays(self, home: Home) -> None:
@@ -296,7 +297,7 @@ class TestOthersBackups:
 
         assert (await home.restore()).code == 1
         assert home.tiers.on_array() == {"a.mkv.plexcached": b"content", "other.mkv": b"other"}
-        assert home.tiers.cached() == {"a.mkv": b"CONTENT", "downloads": b""}
+        assert home.tiers.cached() == {"a.mkv": b"CONTENT", "other.mkv": b""}
 
     async def test_without_its_copy_a_backup_comes_back(self, home: Home) -> None:
         self.put(home, None)
@@ -361,8 +362,11 @@ async def test_what_is_no_backup_or_link_of_ours_is_not_touched(home: Home) -> N
     (home.array / ".plexcached").write_bytes(b"no name before it")
     (home.cache / "mine.mkv").write_bytes(b"mine")
 
-    assert (await home.restore()).code == 0
+    said = json.loads((await home.restore("--json")).out)
 
+    why = "nothing says who put it there, and the array has no such file"
+    assert said["left"] == [{"path": str(home.cache / "mine.mkv"), "why": why}]
+    assert said["restored"] == 4
     assert {name: str((home.array / name).readlink()) for name in strange} == strange
     assert (home.array / "dir.plexcached").is_dir()
     assert (home.array / ".plexcached").read_bytes() == b"no name before it"
@@ -377,6 +381,7 @@ async def test_it_refuses_beside_a_daemon(home: Home) -> None:
 
     assert said.code == 1
     assert f"another ondeckd (process {os.getpid()}) uses the state folder" in said.err
+    assert said.err.endswith("; stop it first\n")
     assert len(home.tiers.cached()) == 4
 
 

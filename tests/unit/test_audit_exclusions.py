@@ -7,7 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from daemon.storage.exclusions import MARKER, MARKERS, bring_up_to_date, read, renewed, stale, unlisted
+from daemon.model import Entry
+from daemon.storage.exclusions import MARKER, MARKERS, bring_up_to_date, read, renewed, stale, unlisted, wanted
+from daemon.storage.paths import file_below
+from tests.support.files import mapping
 
 OWN = "/mnt/cache/appdata\n# a remark  \n\n/mnt/cache/kept by hand.mkv\n"
 
@@ -81,3 +84,12 @@ def test_a_folder_that_is_missing_is_told(tmp_path: Path) -> None:
     assert read(str(tmp_path / "no/list")) == ""
     with pytest.raises(FileNotFoundError):
         bring_up_to_date(str(tmp_path / "no/list"), ["/c/a.mkv"])
+
+
+def test_the_folder_of_ours_on_each_cache_is_wanted_once_and_each_copy() -> None:
+    tv = mapping(Path("/mnt"))
+    movies = tv.model_copy(update={"name": "Movies", "array": "/mnt/movies", "cache": "/mnt/fast/"})
+    shared = tv.model_copy(update={"name": "Kids", "array": "/mnt/kids"})
+    entry = Entry(file_below(tv, "Show/e1.mkv", 4), 1, 0.0)
+    found = wanted([tv, movies, shared], [entry])
+    assert found == ["/mnt/cache/.ondeckd", "/mnt/fast/.ondeckd", "/mnt/cache/Show/e1.mkv"]

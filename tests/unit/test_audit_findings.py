@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -17,15 +18,13 @@ from daemon.storage.findings import (
     Finding,
     Name,
     chosen,
-    copy_led_to,
     is_media,
     looks_temporary,
-    of_entry,
-    of_link,
     parent_of,
 )
 from daemon.storage.paths import file_below, link_text
-from daemon.storage.states import At, Seen, decide
+from daemon.storage.states import At, Seen, Step, decide
+from daemon.storage.verdicts import copy_led_to, of_entry, of_link, of_malformed, of_missing
 from tests.support.files import mapping
 
 STABLE = [
@@ -38,6 +37,7 @@ STABLE = [
     "orphaned-backup",
     "foreign-copy",
     "unentered-link",
+    "duplicate",
     "unfinished-placement",
     "changed-copy",
     "missing-original",
@@ -60,11 +60,17 @@ def test_every_finding_says_what_it_means_and_how_it_is_fixed() -> None:
     assert {name.value for name, kind in KINDS.items() if not kind.fix} == REPORTED_ONLY
 
 
+def _chosen(*wanted: str) -> set[Name]:
+    is_chosen = chosen(wanted)
+    return {name for name in Name if is_chosen(Finding(name, "/a", ""))}
+
+
 def test_what_may_be_asked_for() -> None:
-    assert chosen([ALL]) == set(Name)
-    assert chosen([ADOPT]) == {Name.FOREIGN_COPY, Name.UNENTERED_LINK}
-    assert chosen(["wrong-owner", "missing-copy"]) == {Name.WRONG_OWNER, Name.MISSING_COPY}
-    assert chosen(FIXES) == set(Name)
+    assert _chosen(ALL) == set(Name)
+    assert _chosen(ADOPT) == {Name.FOREIGN_COPY, Name.UNENTERED_LINK}
+    assert _chosen("wrong-owner", "missing-copy") == {Name.WRONG_OWNER, Name.MISSING_COPY}
+    assert _chosen(*FIXES) == set(Name)
+    assert chosen([ADOPT])(Finding(Name.DUPLICATE, "/a", "", adopts=True))
     for name in ("everything", *REPORTED_ONLY):
         with pytest.raises(ValueError, match=name):
             chosen([name])
@@ -175,7 +181,10 @@ def test_where_a_link_leads_decides(text: str, told: Name | None) -> None:
         ("union+keep", (At.RECORDED, At.NOTHING, At.NEWER), Name.CHANGED_COPY),
         ("union+backup", (At.NOTHING, At.RECORDED, At.RECORDED), None),
         ("union+backup", (At.NOTHING, At.NOTHING, At.RECORDED), Name.MISSING_ORIGINAL),
-        ("union+backup", (At.RECORDED, At.NOTHING, At.RECORDED), Name.UNFINISHED),
+        ("union+backup", (At.RECORDED, At.NOTHING, At.RECORDED), Name.DUPLICATE),
+        ("union+backup", (At.RECORDED, At.RECORDED, At.RECORDED), Name.DUPLICATE),
+        ("union+remove", (At.RECORDED, At.NOTHING, At.RECORDED), Name.DUPLICATE),
+        ("symlink+backup", (At.RECORDED, At.NOTHING, At.RECORDED), Name.DUPLICATE),
         ("union+remove", (At.NOTHING, At.NOTHING, At.RECORDED), None),
         ("union+remove", (At.NOTHING, At.RECORDED, At.RECORDED), Name.UNFINISHED),
         ("symlink+backup", (At.LINK, At.RECORDED, At.RECORDED), None),
@@ -189,3 +198,59 @@ def test_what_is_said_of_an_entry(placement: str, seen: tuple[At, At, At], told:
     looked = Seen(*seen)
     found = of_entry(entry, looked, decide(placement, Goal.CACHED, looked))
     assert (found.name if found else None) == told
+
+
+def test_no_text_has_a_name_of_a_step_in_it() -> None:
+    words = {str(step) for step in Step} - {Step.REMOVE}
+    for placement in ("union+keep", "union+backup", "union+remove", "symlink+backup", "symlink+remove"):
+        entry = Entry(file_below(mapping(Path("/mnt")), "e1.mkv", 4), 1, 0.0, placement=placement)
+        for standing in product(At, At, [At.RECORDED], [False, True]):
+            seen = Seen(*standing)
+            found = of_entry(entry, seen, decide(placement, Goal.CACHED, seen))
+            assert found is None or not words & set(found.text.split()), found
+        texts = [of_missing(entry).text, *(of_missing(entry, Seen(*standing)).text for standing in product(At, At, At))]
+        assert not words & {word for text in texts for word in text.split()}
+    assert not words & {word for kind in KINDS.values() for word in kind.fix.split()}
+
+
+@pytest.mark.parametrize(
+    ("placement", "seen", "told"),
+    [
+        ("union+keep", None, "left in its place"),
+        ("union+backup", None, "was put aside"),
+        ("symlink+remove", None, "was deleted when it was cached"),
+        ("union+remove", None, "was deleted when it was cached"),
+        ("union+remove", Seen(At.NOTHING, At.NOTHING, At.NOTHING), "may be lost"),
+        ("union+remove", Seen(At.RECORDED, At.NOTHING, At.NOTHING), "its original stands at its name"),
+        ("union+backup", Seen(At.RECORDED, At.NOTHING, At.NOTHING), "its original stands at its name"),
+        ("union+backup", Seen(At.OTHER, At.NOTHING, At.NOTHING), "another version of its original stands"),
+        ("union+backup", Seen(At.NOTHING, At.RECORDED, At.NOTHING), "is put aside"),
+    ],
+)
+def test_a_missing_copy_is_told_by_where_its_original_is(placement: str, seen: Seen | None, told: str) -> None:
+    entry = Entry(file_below(mapping(Path("/mnt")), "e1.mkv", 4), 1, 0.0, placement=placement)
+    assert told in of_missing(entry, seen).text
+
+
+@pytest.mark.parametrize(
+    ("held", "beside", "name"),
+    [
+        ({}, {"x.srt": 295}, None),
+        ({}, {"x.mkv": 295}, None),
+        ({}, {"x.mkv": 2900}, "x.mkv"),
+        ({"x.srt": 295}, {}, None),
+        ({"x.mkv": 2800}, {"x.srt": 295}, "x.mkv"),
+        ({"x.mkv": 2800, "x.mp4": 2900}, {}, "x.mp4"),
+        ({"x.mkv": 2900}, {"x.mkv": 2900}, "x.mkv"),
+        ({"x.mkv": 2900}, {"x.mp4": 2900}, None),
+        ({"x.mkv": 2800, "x.mp4": 2700}, {}, None),
+        ({}, {}, None),
+    ],
+)
+def test_what_tells_the_name_of_a_malformed_backup(
+    held: dict[str, int], beside: dict[str, int], name: str | None
+) -> None:
+    found = of_malformed(mapping(Path("/mnt")), ("Film", "x.plexcached"), 2900, held, beside)
+    assert found.fixable == (name is not None)
+    assert (found.entry and Path(found.entry.file.array_path).name) == name
+    assert found.fixable or "rename it by hand to its right name, such as x.mkv.plexcached" in found.text
