@@ -27,11 +27,11 @@ def demand_unwritten_copy(site: Site) -> None:
     """Raise UnsafeEvict while somebody writes to the copy: what comes later would go into a file without a name."""
     with translated(site.entry.file.cache_path, gone=SourceChanged):
         descriptor = tree.open_file(site.root, site.parts)
-    try:
-        if is_being_written(descriptor):
-            site.refuse("it is being changed on the cache; wait until nobody writes to it")
-    finally:
-        os.close(descriptor)
+        try:
+            if is_being_written(descriptor):
+                site.refuse("it is being changed on the cache; wait until nobody writes to it")
+        finally:
+            os.close(descriptor)
 
 
 def demand_copy(site: Site, seen: Seen) -> os.stat_result:
