@@ -5,23 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar, TypeVarTuple
 
-from daemon.config import MappingSettings, Settings
+from daemon.config import Settings
 from daemon.custody import Custody
-from daemon.errors import StorageError, UnmappedPath
+from daemon.errors import StorageError
 from daemon.feed import Feed
 from daemon.model import Entry
 from daemon.reconcile import Reconcile
 from daemon.state import demands, ledger
 from daemon.state.store import Store
-from daemon.storage import tree
 from daemon.storage.homecoming import Homecoming
-from daemon.storage.losses import lost
+from daemon.storage.losses import all_lost, caches_lost
 from daemon.storage.paths import Mappings
 from daemon.storage.placement import Placement
 from daemon.storage.strays import Survey, search_cache
@@ -148,7 +146,7 @@ class Alone:
         self._settings = settings
         self._store = store
         self._given_up = threading.Event()
-        self._losses = Losses(settings.mapping)
+        self._lost: dict[str, str] = {}
         self._mappings = Mappings(settings.mapping)
         self._placement = Placement(
             self._mappings, settings.transfer, executor, on_touch=lambda _operation, _reason: None
@@ -159,10 +157,10 @@ class Alone:
         """Count what the ledger has, and the manifests that outlived another one."""
         entries = {entry.file.array_path: entry for entry in await self._placement.remembered()}
         entries |= {entry.file.array_path: entry for entry in await self._store.run(ledger.all_entries)}
-        await self._losses.look(
-            (entry.file.array_path, entry.file.cache_path) for entry in entries.values() if entry.placement != KEEPING
-        )
-        return Tally(len(entries) - len(self._losses.why), sum(_weight(entry) for entry in entries.values()))
+        aside = [entry.file for entry in entries.values() if entry.placement != KEEPING]
+        pairs = [(file.array_path, file.cache_path) for file in aside]
+        self._lost = await asyncio.to_thread(all_lost, pairs, self._mappings)
+        return Tally(len(entries) - len(self._lost), sum(_weight(entry) for entry in entries.values()))
 
     async def run(self, tally: Tally, show: Show) -> Report:
         """Finish what was interrupted, then bring every file back. The next daemon starts paused."""
@@ -180,13 +178,13 @@ class Alone:
         for video, family in _families(entries):
             before, tally.path = tally.copied, video
             # A video that is lost must not hold its sidecars.
-            for path in [entry.file.array_path for entry in family] if video in self._losses.why else [video]:
+            for path in [entry.file.array_path for entry in family] if video in self._lost else [video]:
                 await self._bring(path, _reporter(tally, show), report)
             _count(tally, len(family), before + sum(_weight(entry) for entry in family), show)
         remaining = await self._store.run(ledger.all_entries)
         held = {entry.file.array_path for entry in remaining}
-        report.restored = max(0, tally.files - len(held - self._losses.why.keys()))
-        report.left += self._losses.why.items()
+        report.restored = max(0, tally.files - len(held - self._lost.keys()))
+        report.left += self._lost.items()
         said = {path for path, _ in report.left}
         report.left += [
             (entry.file.array_path, "its video stays" if entry.parent in said else "it stays on the cache; see above")
@@ -194,7 +192,7 @@ class Alone:
             if entry.file.array_path not in said
         ]
         await self._caches({entry.file.cache_path for entry in remaining}, report)
-        report.notes += await caches_lost(self._settings.mapping, report)
+        report.notes += await asyncio.to_thread(caches_lost, [path for path, _ in report.left], self._mappings)
         return report
 
     async def _caches(self, known: set[str], report: Report) -> None:
@@ -213,49 +211,9 @@ class Alone:
         try:
             await self._custody.evict(path, progress)
         except StorageError as error:
-            if path not in self._losses.why:
+            if path not in self._lost:
                 report.left.append((path, str(error)))
             await self._custody.recover(path)
-
-
-class Losses:
-    """What is nowhere any more, so that nobody takes it for restored. `why`: what to do about it, by array path."""
-
-    def __init__(self, mappings: Sequence[MappingSettings]) -> None:
-        self._mappings = Mappings(mappings)
-        self.why: dict[str, str] = {}
-
-    async def look(self, paths: Iterable[tuple[str, str]]) -> None:
-        """Look at pairs of array path and cache path."""
-        self.why = await asyncio.to_thread(self._found, list(paths))
-
-    def _found(self, paths: list[tuple[str, str]]) -> dict[str, str]:
-        found = {}
-        for array_path, cache_path in paths:
-            with suppress(OSError, UnmappedPath):
-                mapping = self._mappings.by_name(self._mappings.from_local(array_path).mapping)
-                found[array_path] = lost(array_path, cache_path, mapping)
-        return {path: why for path, why in found.items() if why}
-
-
-async def caches_lost(mappings: Sequence[MappingSettings], report: Report) -> list[str]:
-    """Return what to do about each cache that is gone, where that kept something from coming back."""
-
-    def gone(cache: str) -> bool:
-        with suppress(OSError):
-            return not tree.has_own_folder(cache)
-        return True
-
-    def find() -> list[str]:
-        left = [path for path, _ in report.left]
-        roots = [(f"{mapping.array.rstrip('/')}/", mapping.cache) for mapping in mappings]
-        return [cache for root, cache in roots if any(path.startswith(root) for path in left) and gone(cache)]
-
-    return [
-        f"{cache} is not the cache it was; if it is lost, stop the daemon, if one runs, and run `ondeckd restore "
-        "--offline`: it gives the originals that were put aside their names back"
-        for cache in await asyncio.to_thread(find)
-    ]
 
 
 def amount(size: int) -> str:

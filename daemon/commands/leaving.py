@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,7 +10,9 @@ from daemon.client import Client, DaemonUnreachable
 from daemon.config import MappingSettings
 from daemon.feed import RESYNC
 from daemon.model import TaskState
-from daemon.restoring import AGAIN, KEEPING, Losses, Report, Show, Tally, caches_lost
+from daemon.restoring import AGAIN, KEEPING, Report, Show, Tally
+from daemon.storage.losses import all_lost, caches_lost
+from daemon.storage.paths import Mappings
 
 Row = dict[str, Any]
 
@@ -25,8 +28,8 @@ class ThroughDaemon:
 
     def __init__(self, client: Client, mappings: Sequence[MappingSettings]) -> None:
         self._client = client
-        self._mappings = mappings
-        self._losses = Losses(mappings)
+        self._mappings = Mappings(mappings)
+        self._lost: dict[str, str] = {}
         self.interrupted = AGAIN
         """What to tell a person who ends it early now."""
         self._waiting: dict[int, int] = {}
@@ -35,10 +38,10 @@ class ThroughDaemon:
     async def survey(self) -> Tally:
         """Count what the ledger has."""
         rows = [row for row in await self._pages("files") if row["placement"]]
-        await self._losses.look((row["array_path"], row["cache_path"]) for row in rows if row["placement"] != KEEPING)
-        return Tally(
-            len(rows) - len(self._losses.why), sum(row["size"] for row in rows if row["placement"].endswith("+remove"))
-        )
+        pairs = [(row["array_path"], row["cache_path"]) for row in rows if row["placement"] != KEEPING]
+        self._lost = await asyncio.to_thread(all_lost, pairs, self._mappings)
+        aside = sum(row["size"] for row in rows if row["placement"].endswith("+remove"))
+        return Tally(len(rows), aside)
 
     async def run(self, tally: Tally, show: Show) -> Report:
         """Ask for it and wait until all has ended, or the daemon says that it cannot go on."""
@@ -49,21 +52,21 @@ class ThroughDaemon:
             held = [row["array_path"] for row in await self._pages("files") if row["placement"]]
             if trouble or not set(held) - playing - set(await self._failed()):
                 break
-        failed, lost = await self._failed(), self._losses.why
+        failed, lost = await self._failed(), self._lost
         report.left += lost.items()
         left = [path for path in held if path not in lost]
         for path in left:
             why = "it is being played" if path in playing else failed.get(path) or trouble or "its turn has not come"
             report.left.append((path, why))
-        report.restored = max(0, tally.files - len(left))
-        report.notes += await caches_lost(self._mappings, report)
+        report.restored = max(0, tally.files - len(left) - len(lost))
+        report.notes += await asyncio.to_thread(caches_lost, [path for path, _ in report.left], self._mappings)
         return report
 
     async def _round(self, tally: Tally, show: Show) -> tuple[str, set[str]]:
         """Return why the daemon waits, if it does, and what plays. Listening begins before asking."""
         async with self._client.events() as events:
             answer = await self._client.post("restore")
-            self.interrupted = "the daemon goes on by itself; `ondeckd stop` ends it, and `ondeckd resume` undoes that"
+            self.interrupted = "the daemon goes on by itself; `ondeckd stop` ends it"
             self._waiting = dict.fromkeys(answer["tasks"], 0)
             tally.files = max(tally.files, tally.done + len(self._waiting))
             while self._waiting:

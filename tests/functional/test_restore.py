@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ import pytest
 from daemon.demo.sessions import Session
 from daemon.lock import single_instance
 from daemon.model import Goal, Intent
+from daemon.restoring import amount
 from daemon.state import journal
 from daemon.state.store import Store
 from tests.support.command_line import Said, config_file, free_port, ondeckd
@@ -24,6 +26,8 @@ from tests.support.plex import small_library
 from tests.support.process import python
 
 NOTHING = "Everything is on the array already; there was nothing to do."
+ALL_HOME = "came back to the array. Nothing of ondeckd's is left on the cache."
+REMEDY = "get the file anew, or remove its link"
 PAUSED = "ondeckd stays paused: it caches nothing until `ondeckd resume`."
 PLACEMENTS = ["union+keep", "union+backup", "union+remove", "symlink+backup", "symlink+remove"]
 
@@ -78,7 +82,10 @@ async def test_without_a_daemon_everything_comes_back_and_the_next_daemon_is_pau
     said = await ondeckd(alone.config, "restore")
 
     assert (said.code, said.err) == (0, "")
-    assert said.out.splitlines() == ["3 files came back to the array. Nothing of ondeckd's is left on the cache.", PAUSED]
+    assert said.out.splitlines() == [
+        "3 files came back to the array. Nothing of ondeckd's is left on the cache.",
+        PAUSED,
+    ]
     assert alone.files(alone.array) == FILES
     assert not any(path.is_symlink() for path in alone.array.rglob("*"))
     assert alone.files(alone.cache) == {}
@@ -139,6 +146,8 @@ async def test_on_a_terminal_it_asks_first(tmp_path: Path) -> None:
         assert (alone.files(alone.cache) == {}) is (code == 0)
     assert "3 of 3 files" in seen
     assert (await on_a_terminal(alone.config, "--yes", answer=b""))[0] == 0
+    told, seen = await on_a_terminal(alone.config, answer=b"")
+    assert (told, "Bring" in seen, NOTHING in seen) == (0, False, True)
 
 
 async def on_a_terminal(config: Path, *words: str, answer: bytes) -> tuple[int, str]:
@@ -196,7 +205,10 @@ async def test_a_daemon_takes_everything_back_and_caches_nothing_until_it_is_tol
         said = await restore(house)
 
         assert (said.code, said.err) == (0, "")
-        assert said.out.splitlines() == ["6 files came back to the array. Nothing of ondeckd's is left on the cache.", PAUSED]
+        assert said.out.splitlines() == [
+            "6 files came back to the array. Nothing of ondeckd's is left on the cache.",
+            PAUSED,
+        ]
         assert await house.entries() == []
         assert house.damaged() == []
         assert (await restore(house)).out.splitlines() == [NOTHING, PAUSED]
@@ -279,3 +291,116 @@ async def test_a_daemon_started_after_an_offline_restore_drops_what_it_remembers
         assert rows.entries == rows.journal == []
         assert house.damaged() == []
         assert {path: path.stat() for path in looks} == looks
+
+
+async def test_without_a_daemon_what_is_lost_is_never_counted_and_holds_nothing_else(tmp_path: Path) -> None:
+    alone = Alone(tmp_path, "symlink+remove")
+    await alone.fill()
+    for name in ("S/a.mkv", "S/b.mkv"):
+        (alone.cache / name).unlink()
+    (alone.array / "S/b.mkv").unlink()
+
+    said = await ondeckd(alone.config, "restore", "--json")
+
+    assert said.code == 1
+    report = json.loads(said.out)
+    assert report["restored"] == 1
+    assert {row["path"]: row["why"] for row in report["left"]} == {
+        str(
+            alone.array / "S/a.mkv"
+        ): "its copy is gone, and there is no a.mkv.plexcached; get the file anew, or remove its link",
+        str(alone.array / "S/b.mkv"): "its original and its copy are both gone; get the file anew",
+    }
+    assert alone.files(alone.array) == {"S/a.en.srt": b"words"}
+    (alone.array / "S/a.mkv").unlink()
+    assert (await ondeckd(alone.config, "restore")).code == 1
+    assert (await ondeckd(alone.config, "restore")).out.splitlines() == [NOTHING, PAUSED]
+
+
+async def test_without_a_daemon_a_lost_cache_has_its_remedy_named(tmp_path: Path) -> None:
+    alone = Alone(tmp_path, "union+backup")
+    await alone.fill()
+    alone.cache.rename(tmp_path / "gone")
+    alone.cache.mkdir()
+
+    said = await ondeckd(alone.config, "restore")
+
+    assert said.code == 1
+    assert "run `ondeckd restore --offline`: it gives the originals that were put aside their names back" in said.out
+    assert (await ondeckd(alone.config, "restore", "--offline")).code == 0
+    assert alone.files(alone.array) == FILES
+
+
+async def test_without_a_daemon_copies_that_nothing_speaks_of_are_named(tmp_path: Path) -> None:
+    alone = Alone(tmp_path, "union+remove")
+    await alone.fill()
+    for path in (*alone.state.iterdir(), alone.cache / ".ondeckd/manifest"):
+        path.unlink()
+    (alone.array / "kept.mkv").touch()
+
+    said = await ondeckd(alone.config, "restore", "--json")
+
+    assert said.code == 1
+    assert {row["path"] for row in json.loads(said.out)["left"]} == {str(alone.cache / name) for name in FILES}
+
+
+@pytest.mark.parametrize("what", ["cache", "copy"])
+async def test_through_a_daemon_what_is_lost_has_its_remedy_named(tmp_path: Path, what: str) -> None:
+    library = small_library()
+    async with at_home(tmp_path, library, start=False, **listening()) as house:
+        for mapping in house.settings["mapping"]:
+            mapping |= {"serve": "symlink", "original": "remove"}
+        new_app(house)
+        async with daemon_running(house):
+            await house.post("/api/v1/cache", {"target": library.movies[0]})
+            await house.until(lambda: house.is_cached(library.movies[0]))
+            await house.quiet()
+            [path] = house.array(library.movies[0])
+            copy = path.readlink()
+            [root] = [Path(m["cache"]) for m in house.settings["mapping"] if copy.is_relative_to(m["cache"])]
+            gone = copy if what == "copy" else root
+            gone.rename(tmp_path / "gone")
+
+            said = await restore(house, "--json")
+
+            assert said.code == 1
+            report = json.loads(said.out)
+            assert (report["restored"], [row["path"] for row in report["left"]]) == (0, [str(path)])
+            if what == "copy":
+                assert report["left"][0]["why"].endswith("get the file anew, or remove its link")
+            else:
+                assert "--offline" in report["notes"][0]
+            gone.parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "gone").rename(gone)
+
+
+async def test_ctrl_c_leaves_the_daemon_at_it_and_says_so(tmp_path: Path) -> None:
+    library = small_library()
+    slow = {"transfer": {"rate_limit": "1KB"}}
+    async with at_home(tmp_path, library, start=False, **listening(**slow)) as house:
+        for mapping in house.settings["mapping"]:
+            mapping |= {"serve": "union", "original": "remove"}
+        house.settings["transfer"] = {}
+        new_app(house)
+        async with daemon_running(house):
+            await house.post("/api/v1/cache", {"target": library.movies[0]})
+            await house.until(lambda: house.is_cached(library.movies[0]))
+            await house.quiet()
+            await house.post("/api/v1/pause")
+        house.settings |= slow
+        new_app(house)
+        async with daemon_running(house):
+            config = config_file(house.folder / "etc", house.settings)
+            async with python(["-m", "daemon", "--config", str(config), "restore"]) as process:
+                await house.until(lambda: any(house.array(library.movies[0])[0].parent.glob(".ondeckd-*")))
+                process.send_signal(signal.SIGINT)
+                _, err = await process.communicate()
+
+    assert process.returncode == 130
+    assert b"the daemon goes on by itself; `ondeckd stop` ends it" in err
+    assert b"run this again" not in err
+
+
+def test_amounts_are_told_in_a_unit_that_fits() -> None:
+    sizes = [3, 4_200, 12_000_000, 999_900_000, 1_500_000_000]
+    assert [amount(size) for size in sizes] == ["3 bytes", "4.2 kB", "12.0 MB", "999.9 MB", "1.5 GB"]

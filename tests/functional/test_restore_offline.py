@@ -472,3 +472,123 @@ async def test_links_are_known_however_they_are_written(
 
     assert (await home.restore()).code == 0
     back(home)
+
+
+@pytest.mark.parametrize("cached", ["cached", "not cached"])
+@pytest.mark.parametrize("placement", ["union+keep", "union+backup"])
+async def test_an_original_is_never_replaced_by_a_backup_of_other_bytes(
+    tmp_path: Path, executor: ThreadPoolExecutor, placement: str, cached: str
+) -> None:
+    home = Home(tmp_path, executor, **PLACEMENTS[NAMES.index(placement)])
+    files = {"f.mkv": b"the original"} if cached == "cached" else {}
+    await home.fill({"other.mkv": b"other", **files})
+    if (home.array / "f.mkv.plexcached").exists():
+        (home.array / "f.mkv.plexcached").rename(home.array / "f.mkv")
+    home.tiers.film("f.mkv", b"the original")
+    home.tiers.film("f.mkv.plexcached", b"the ROTTEN1l")
+
+    for _ in range(2):
+        said = await home.restore("--json")
+        assert said.code == 1
+        [left] = json.loads(said.out)["left"]
+        assert left["path"] == str(home.array / "f.mkv")
+        assert "f.mkv.plexcached has its size and time, but other bytes" in left["why"]
+        assert home.tiers.on_array() == {
+            "f.mkv": b"the original",
+            "f.mkv.plexcached": b"the ROTTEN1l",
+            "other.mkv": b"other",
+        }
+
+
+@pytest.mark.parametrize("times", ["the same time", "another time"])
+async def test_a_backup_goes_where_the_original_and_the_copy_have_the_same_bytes(
+    tmp_path: Path, executor: ThreadPoolExecutor, times: str
+) -> None:
+    home = Home(tmp_path, executor, serve="union", original="backup")
+    await home.fill({"f.mkv": b"film"})
+    home.lose_manifest()
+    home.tiers.film("f.mkv", b"film")
+    if times == "another time":
+        os.utime(home.array / "f.mkv.plexcached", ns=(LONG_AGO + 5, LONG_AGO + 5))
+
+    said = await home.restore("--json")
+
+    assert (said.code, json.loads(said.out)["restored"]) == (0, 1)
+    back(home, {"f.mkv": b"film"})
+
+
+async def test_a_link_of_somebody_elses_is_never_replaced_by_a_backup(
+    tmp_path: Path, executor: ThreadPoolExecutor
+) -> None:
+    home = Home(tmp_path, executor, serve="union", original="backup")
+    await home.fill({"other.mkv": b"other"})
+    home.tiers.film("kept/f.mkv", b"film")
+    home.tiers.film("f.mkv.plexcached", b"film")
+    (home.array / "f.mkv").symlink_to("kept/f.mkv")
+
+    said = await home.restore("--json")
+
+    assert said.code == 1
+    assert "a link of somebody else's" in json.loads(said.out)["left"][0]["why"]
+    assert (home.array / "f.mkv").is_symlink()
+    assert (home.array / "f.mkv.plexcached").read_bytes() == b"film"
+
+
+@pytest.mark.parametrize("settings", PLACEMENTS, ids=NAMES)
+async def test_a_mapping_that_was_renamed_gets_back_what_the_manifest_names_by_its_former_name(
+    tmp_path: Path, executor: ThreadPoolExecutor, settings: dict[str, Any]
+) -> None:
+    home = Home(tmp_path, executor, **settings)
+    await home.fill()
+    renamed = {**home.tiers.mapping.model_dump(), "name": "z"}
+    config_file(tmp_path / "etc", {"mapping": [renamed], "state": {"directory": str(tmp_path / "state")}})
+
+    said = await home.restore()
+
+    assert said.code == 0, said
+    back(home)
+
+
+@pytest.mark.parametrize("lost", ["lines", "manifest", "folder"])
+async def test_the_only_copies_are_named_whatever_has_become_of_the_manifest(
+    tmp_path: Path, executor: ThreadPoolExecutor, lost: str
+) -> None:
+    home = Home(tmp_path, executor, serve="union", original="remove")
+    (home.array / "kept.mkv").write_bytes(b"kept")
+    await home.fill({"a.mkv": b"a", "b.mkv": b"b"})
+    (home.array / "b.mkv").symlink_to("../there/b.mkv")
+    (tmp_path / "there").symlink_to(home.cache)
+    if lost == "lines":
+        (home.cache / OWN_FOLDER / MANIFEST).write_bytes(b"")
+    else:
+        home.lose_manifest()
+    if lost == "folder":
+        shutil.rmtree(home.cache / OWN_FOLDER)
+
+    said = await home.restore("--json")
+
+    assert said.code == 1
+    named = {row["path"] for row in json.loads(said.out)["left"]}
+    assert named == {str(home.cache / "a.mkv"), str(home.cache / "b.mkv")}
+    assert home.tiers.cached() == {"a.mkv": b"a", "b.mkv": b"b"}
+
+
+@pytest.mark.parametrize("words", [(), ("--offline",)])
+async def test_without_a_mapping_it_says_so(tmp_path: Path, words: tuple[str, ...]) -> None:
+    config = config_file(tmp_path, {"state": {"directory": str(tmp_path / "state")}, "web": {"listen": "127.0.0.1:1"}})
+
+    said = await ondeckd(config, "restore", *words)
+
+    assert (said.code, said.out) == (78, "")
+    assert "no [[mapping]] is configured" in said.err
+
+
+async def test_nothing_is_claimed_of_a_cache_that_cannot_be_read(tmp_path: Path, executor: ThreadPoolExecutor) -> None:
+    home = Home(tmp_path, executor, **SYMLINK_BACKUP)
+    await home.fill({"a.mkv": b"a"})
+    home.lose_cache()
+
+    first, second = await home.restore(), await home.restore()
+
+    assert first.out.splitlines()[0] == "1 file came back to the array."
+    assert second.out.splitlines()[0] == "Nothing was found to bring back."
