@@ -174,7 +174,10 @@ class World:
             if os.path.lexists(copy) and copy.lstat().st_ino not in scene.theirs:
                 assert entry, f"{copy} is ours, and not in the ledger"
             if entry and not os.path.lexists(copy):
-                assert scene.original(name).is_symlink(), f"{copy} is in the ledger"
+                # Its link may have been renamed.
+                assert any(path.is_symlink() for path in scene.original(name).parent.iterdir()), (
+                    f"{copy} is in the ledger"
+                )
             hidden = not os.path.lexists(scene.original(name)) and not os.path.lexists(copy) and name not in scene.gone
             if hidden:
                 assert kind(scene.backup(name)) != stat.S_IFREG or scene.backup(name) in scene.foreign
@@ -234,7 +237,7 @@ class World:
             changed = copy.lstat().st_ino in self.scene.theirs
             assert changed or os.path.lexists(self.scene.backup(name)), f"{copy} could have been parked"
         else:
-            assert os.path.lexists(copy) or original.is_symlink()
+            assert os.path.lexists(copy) or self.scene.is_linked(name)
 
 
 def _state(path: Path) -> tuple[int, int]:

@@ -39,6 +39,10 @@ class Scene:
         (self.array / "always.mkv").write_bytes(b"always")
         self.age[b"always"] = 0
 
+    def is_linked(self, name: str) -> bool:
+        """Say whether a link stands at the original's name, or at the name that somebody gave it."""
+        return any(path.is_symlink() for path in self.original(name).parent.iterdir())
+
     def original(self, name: str) -> Path:
         return self.array / name
 
