@@ -133,7 +133,7 @@ class Core:
             self._custody,
             self._progress,
             self._holds,
-            PlexLinks(self.store, self.live, self.library.can_open),
+            PlexLinks(self.store, self.live, self._given.clock, self.library.can_open),
         )
 
     def _make_workers(self) -> Workers:

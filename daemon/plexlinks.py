@@ -7,6 +7,7 @@ from functools import partial
 
 import structlog
 
+from daemon.clock import Clock
 from daemon.config import MappingSettings
 from daemon.errors import PlexError, Skipped
 from daemon.live import Live
@@ -16,6 +17,9 @@ from daemon.state.store import Store
 
 log = structlog.get_logger()
 
+_AGAIN = 600.0
+"""Seconds after which one more file may try: it can be put right on Plex's side too, without a word to us."""
+
 
 class PlexLinks:
     """Has Plex open the first file that is served by a link, for each mapping and its settings.
@@ -23,16 +27,20 @@ class PlexLinks:
     `can_open` asks Plex about a rating key and a path, and answers None where Plex does not say.
     """
 
-    def __init__(self, store: Store, live: Live, can_open: Callable[[str, str], Awaitable[bool | None]]) -> None:
+    def __init__(
+        self, store: Store, live: Live, clock: Clock, can_open: Callable[[str, str], Awaitable[bool | None]]
+    ) -> None:
         self._store = store
         self._live = live
+        self._clock = clock
         self._can_open = can_open
         self._proven: set[MappingSettings] = set()
-        self._refused: dict[MappingSettings, str] = {}
+        self._refused: dict[MappingSettings, tuple[str, float]] = {}
 
     def demand(self, name: str) -> None:
-        """Raise Skipped where Plex could not follow the links of this mapping, as its settings are now."""
-        if why := self._refused.get(self._live.mappings.by_name(name)):
+        """Raise Skipped where Plex could not follow the links of this mapping, as its settings are, a while ago."""
+        why, until = self._refused.get(self._live.mappings.by_name(name), ("", 0.0))
+        if until > self._clock.now():
             raise Skipped(why)
 
     async def look(self, entry: Entry) -> None:
@@ -58,6 +66,6 @@ class PlexLinks:
                     f"Plex cannot open {path} while a link stands there that says {entry.link}; give Plex that path, "
                     f"or set link_target of {mapping.name} to the cache as Plex sees it"
                 )
-                self._refused[mapping] = why
+                self._refused[mapping] = (why, self._clock.now() + _AGAIN)
                 log.error("links_unreadable", mapping=mapping.name, path=path, why=why)
                 raise Skipped(why)

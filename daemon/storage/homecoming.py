@@ -16,7 +16,7 @@ from typing import TypeVar, TypeVarTuple
 from daemon.config import MappingSettings, TransferSettings
 from daemon.errors import StorageError, TierUnavailable, UnmappedPath
 from daemon.model import Entry, Goal, Intent
-from daemon.storage import anchors, leftovers, manifest, tree
+from daemon.storage import anchors, leftovers, looks, manifest, tree
 from daemon.storage.faults import translated
 from daemon.storage.losses import lost
 from daemon.storage.means import Means, Note
@@ -78,11 +78,7 @@ class Homecoming:
         for left in map(Path, survey.leftovers):
             survey.demand_wanted()
             with suppress(OSError):
-                if left.is_symlink():
-                    left.unlink()
-                    continue
-                with tree.unclaimed(left):
-                    left.rmdir() if left.is_dir() else left.unlink()
+                looks.remove_unused(left)
         if survey.alive:
             leftovers.sweep(survey.mapping)
             with suppress(OSError), tree.own_folder(survey.mapping.cache):

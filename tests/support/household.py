@@ -138,7 +138,7 @@ async def household(folder: Path, speed: float = 600.0, **placements: str) -> As
             )
             holds = Holds(live, store, clock, asker, dispatcher.tasks_added)
             placement_ = Placement(live.mappings, live.settings.transfer, executor, on_touch=metrics.array_operation)
-            custody, links = Custody(store, placement_), PlexLinks(store, live, _never_says)
+            custody, links = Custody(store, placement_), PlexLinks(store, live, clock, _never_says)
             jobs = Jobs(store, live, clock, feed, metrics, dispatcher, custody, progress, holds, links)
             workers = Workers(store, live, clock, dispatcher, jobs, holds, may_evict=lambda: True)
             async with asyncio.TaskGroup() as group:
