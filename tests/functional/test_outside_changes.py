@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
 
 from daemon.errors import UnsafeEvict
-from tests.support import placement
+from tests.support import outside, placement
 from tests.support.outside import (
     BACKED_UP,
     E1,
@@ -25,11 +24,9 @@ from tests.support.outside import (
     NEWEST,
     NOT_KEPT,
     OLD,
-    PLACEMENTS,
     REMOVED,
     UNIONS,
     Household,
-    household,
     move_over,
     moved_by_the_mover,
     stale,
@@ -37,15 +34,8 @@ from tests.support.outside import (
 )
 
 executor = placement.executor
-everywhere = pytest.mark.parametrize("home", PLACEMENTS, indirect=True)
-
-
-@pytest.fixture
-async def home(
-    tmp_path: Path, executor: ThreadPoolExecutor, request: pytest.FixtureRequest
-) -> AsyncIterator[Household]:
-    async with household(tmp_path, executor, request.param) as found:
-        yield found
+everywhere = outside.everywhere
+home = outside.home
 
 
 @everywhere

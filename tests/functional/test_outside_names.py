@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
 import pytest
 
-from tests.support import placement
+from tests.support import outside, placement
 from tests.support.outside import (
     E1,
     E2,
@@ -18,22 +14,14 @@ from tests.support.outside import (
     UNIONS,
     Household,
     delete_in_view,
-    household,
     move_over,
     rename_in_view,
     stale,
 )
 
 executor = placement.executor
-everywhere = pytest.mark.parametrize("home", PLACEMENTS, indirect=True)
-
-
-@pytest.fixture
-async def home(
-    tmp_path: Path, executor: ThreadPoolExecutor, request: pytest.FixtureRequest
-) -> AsyncIterator[Household]:
-    async with household(tmp_path, executor, request.param) as found:
-        yield found
+everywhere = outside.everywhere
+home = outside.home
 
 
 @everywhere

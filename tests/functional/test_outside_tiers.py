@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-
 import pytest
 
 from daemon.errors import AnchorMissing, StorageError, TierUnavailable, UnsafeEvict
 from daemon.model import Goal
 from daemon.storage.paths import OWN_FOLDER
-from tests.support import placement
+from tests.support import outside, placement
 from tests.support.outside import (
     E1,
     E2,
@@ -21,22 +17,14 @@ from tests.support.outside import (
     REMOVED,
     Household,
     away,
-    household,
     move_over,
     new_disk,
     snapshot,
 )
 
 executor = placement.executor
-everywhere = pytest.mark.parametrize("home", PLACEMENTS, indirect=True)
-
-
-@pytest.fixture
-async def home(
-    tmp_path: Path, executor: ThreadPoolExecutor, request: pytest.FixtureRequest
-) -> AsyncIterator[Household]:
-    async with household(tmp_path, executor, request.param) as found:
-        yield found
+everywhere = outside.everywhere
+home = outside.home
 
 
 @everywhere

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from daemon.errors import NoSpace, SourceChanged, StorageError
-from tests.support import placement
+from tests.support import outside, placement
 from tests.support.bad_input import fill, memory_disk
 from tests.support.needs import needs_root
 from tests.support.outside import (
@@ -25,16 +24,9 @@ from tests.support.outside import (
 )
 
 executor = placement.executor
-everywhere = pytest.mark.parametrize("home", PLACEMENTS, indirect=True)
+everywhere = outside.everywhere
+home = outside.home
 HALF = len(NEW) // 2
-
-
-@pytest.fixture
-async def home(
-    tmp_path: Path, executor: ThreadPoolExecutor, request: pytest.FixtureRequest
-) -> AsyncIterator[Household]:
-    async with household(tmp_path, executor, request.param) as found:
-        yield found
 
 
 @everywhere

@@ -219,3 +219,15 @@ def stale(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
     os.utime(path, ns=(LONG_AGO, LONG_AGO))
+
+
+everywhere = pytest.mark.parametrize("home", PLACEMENTS, indirect=True)
+
+
+@pytest.fixture
+async def home(
+    tmp_path: Path, executor: ThreadPoolExecutor, request: pytest.FixtureRequest
+) -> AsyncIterator[Household]:
+    """Have the household of a placement; a test file takes it by name: ``home = outside.home``."""
+    async with household(tmp_path, executor, request.param) as found:
+        yield found
