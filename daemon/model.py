@@ -259,6 +259,11 @@ class Entry:
     copy_mtime_ns: int = 0
     link: str = ""
 
+    @property
+    def keeps_original(self) -> bool:
+        """Say whether the original stays where it is, so that the copy is never the only way to it."""
+        return self.placement.endswith("+keep")
+
 
 class Goal(StrEnum):
     """What a file is on its way to."""

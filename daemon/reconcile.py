@@ -19,7 +19,6 @@ log = structlog.get_logger()
 
 _NAMED = 20
 """So many missing copies of a page are named; beyond that their number says more."""
-_KEEPING = "union+keep"
 _PAGE = 500
 """Entries that are looked at before anything else has its turn."""
 
@@ -88,9 +87,9 @@ class Reconcile:
         if not gone:
             return
         idle = await self._store.run(lambda connection: _idle(connection, gone))
-        kept = [entry for entry in idle if entry.placement == _KEEPING]
+        kept = [entry for entry in idle if entry.keeps_original]
         # The others' originals are put aside, and nothing serves them now.
-        dropped = await self._custody.bring_back(entry for entry in idle if entry.placement != _KEEPING)
+        dropped = await self._custody.bring_back(entry for entry in idle if not entry.keeps_original)
         dropped += await self._store.run(lambda connection: _drop(connection, kept))
         if not dropped:
             return
@@ -112,7 +111,7 @@ class Reconcile:
         for entry in again:
             log.info("recovered", path=entry.file.array_path, why="a copy that the database had lost was entered again")
         # Their originals may have got their names back meanwhile, by hand or by `restore`.
-        await self._custody.finish(entry for entry in again if entry.placement != _KEEPING)
+        await self._custody.finish(entry for entry in again if not entry.keeps_original)
         gone = await self._placement.orphaned()
         for entry in await self._custody.bring_back(await self._store.run(lambda connection: _lost(connection, gone))):
             log.info("recovered", path=entry.file.array_path, why="the database had lost it, and its copy is gone")

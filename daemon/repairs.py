@@ -134,7 +134,7 @@ class Repairs:
 
     async def _recovered(self, intent: Intent) -> Settled:
         """Do what would be done after a crash with this row in the journal. It stays there if a tier fails."""
-        if intent.entry.placement != "union+keep":
+        if not intent.entry.keeps_original:
             await self._run(intent.entry, self._site(intent.entry).look)
         await self._store.run(partial(journal.begin, new=intent))
         path = intent.entry.file.array_path

@@ -24,9 +24,6 @@ from daemon.storage.paths import Mappings
 from daemon.storage.placement import Placement
 from daemon.storage.strays import Survey, search_cache
 
-KEEPING = "union+keep"
-"""Where originals are not touched, the copy is never the only one."""
-
 T = TypeVar("T")
 Ts = TypeVarTuple("Ts")
 
@@ -157,7 +154,7 @@ class Alone:
         """Count what the ledger has, and the manifests that outlived another one."""
         entries = {entry.file.array_path: entry for entry in await self._placement.remembered()}
         entries |= {entry.file.array_path: entry for entry in await self._store.run(ledger.all_entries)}
-        aside = [entry.file for entry in entries.values() if entry.placement != KEEPING]
+        aside = [entry.file for entry in entries.values() if not entry.keeps_original]
         pairs = [(file.array_path, file.cache_path) for file in aside]
         self._lost = await asyncio.to_thread(all_lost, pairs, self._mappings)
         return Tally(len(entries) - len(self._lost), sum(_weight(entry) for entry in entries.values()))

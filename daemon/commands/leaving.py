@@ -10,7 +10,7 @@ from daemon.client import Client, DaemonUnreachable
 from daemon.config import MappingSettings
 from daemon.feed import RESYNC
 from daemon.model import TaskState
-from daemon.restoring import AGAIN, KEEPING, Report, Show, Tally
+from daemon.restoring import AGAIN, Report, Show, Tally
 from daemon.storage.losses import all_lost, caches_lost
 from daemon.storage.paths import Mappings
 
@@ -38,7 +38,7 @@ class ThroughDaemon:
     async def survey(self) -> Tally:
         """Count what the ledger has."""
         rows = [row for row in await self._pages("files") if row["placement"]]
-        pairs = [(row["array_path"], row["cache_path"]) for row in rows if row["placement"] != KEEPING]
+        pairs = [(row["array_path"], row["cache_path"]) for row in rows if not row["placement"].endswith("+keep")]
         self._lost = await asyncio.to_thread(all_lost, pairs, self._mappings)
         aside = sum(row["size"] for row in rows if row["placement"].endswith("+remove"))
         return Tally(len(rows), aside)

@@ -161,7 +161,7 @@ class Family:
         walk = Walk(self._means, entry, self._note, reason="cache_in")
         await self._note(Intent(entry, Goal.CACHED, "publish"))
         await self._run(arrival.publish, entry, walk.hands)
-        if entry.placement == "union+keep":
+        if entry.keeps_original:
             if arrival.kept_because:
                 log.info("original_kept", path=entry.file.array_path, why=arrival.kept_because)
             return entry

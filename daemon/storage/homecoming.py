@@ -127,7 +127,7 @@ class Homecoming:
         StorageError where size and time are the same, and the bytes are not: nobody can tell which are right.
         """
         entry = stray.entry
-        if entry.placement.endswith("+keep"):
+        if entry.keeps_original:
             return stray
         site = self._means.site(entry, "restore")
         comparison = await self._run(entry, _twins, site)
@@ -172,7 +172,7 @@ class Homecoming:
 
     async def _also(self, entry: Entry, survey: Survey, note: Note) -> Entry | None:
         """Return another entry for a file whose original was kept, if somebody else's backup lies beside it."""
-        if not entry.placement.endswith("+keep"):
+        if not entry.keeps_original:
             return None
         found = await self._run(entry, describe, entry.file, survey.mapping)
         if found is None or found.why or found.doubtful:

@@ -49,7 +49,7 @@ def standing(mapping: MappingSettings) -> list[Entry]:
     for entry in entries(mapping):
         with suppress(OSError):
             state = copy_at(os.lstat(entry.file.cache_path), entry)
-            if state is At.RECORDED or (state is At.NEWER and entry.placement != "union+keep"):
+            if state is At.RECORDED or (state is At.NEWER and not entry.keeps_original):
                 found.append(entry)
     return found
 
@@ -58,7 +58,7 @@ def orphaned(mapping: MappingSettings) -> list[Entry]:
     """Return what was placed with its original put aside, and has no copy any more. Nothing for a cache not mounted."""
     if not tree.has_own_folder(mapping.cache):
         return []
-    aside = [entry for entry in entries(mapping) if entry.placement != "union+keep"]
+    aside = [entry for entry in entries(mapping) if not entry.keeps_original]
     return [entry for entry in aside if not os.path.lexists(entry.file.cache_path)]
 
 

@@ -81,7 +81,7 @@ def adopt(site: Site, now: float) -> Entry:
         _demand_tiers(site.mapping)
         seen = site.look()
         settled = decide(entry.placement, Goal.CACHED, seen) == End(cached=True)
-        kept = seen.original is At.RECORDED or entry.placement != "union+keep"
+        kept = seen.original is At.RECORDED or not entry.keeps_original
         if not (settled and kept and seen.copy is At.RECORDED):
             raise SourceChanged(f"{path} or what stands for it on the array has changed")
         descriptor = tree.open_file(site.root, site.parts)

@@ -236,7 +236,7 @@ class Scan:
             return verdicts.of_malformed(mapping, (*folder.parts, name), backup.st_size, held, beside)
         file = file_below(mapping, "/".join((*folder.parts, inner)), backup.st_size)
         entry = self._entries.get(file.array_path)
-        if file.array_path in self._busy or (entry and entry.placement != "union+keep"):
+        if file.array_path in self._busy or (entry and not entry.keeps_original):
             return None
         copy = looks.at(mapping.cache, (*folder.parts, inner))
         return verdicts.of_backup(file, backup, lstat(inner, folder.descriptor), copy)

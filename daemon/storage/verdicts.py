@@ -85,7 +85,7 @@ def of_other_bytes(entry: Entry) -> Finding:
 
 def of_missing(entry: Entry, seen: Seen | None = None) -> Finding:
     """Return what is said of an entry without a copy. `seen`: what a look at the array showed; None without one."""
-    wakes = entry.placement != "union+keep"
+    wakes = not entry.keeps_original
     text = _without_copy(entry.placement, seen)
     return Finding(Name.MISSING_COPY, entry.file.cache_path, text, entry.file.mapping, entry, wakes=wakes)
 

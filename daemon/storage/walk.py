@@ -71,7 +71,7 @@ class Walk:
     async def _walk(self, noted: Goal, goal: Goal, next_step: Callable[[str, Seen], Step | End]) -> Settled:
         site = self.site
         try:
-            if site.entry.placement == "union+keep" and await self._run(site.copy) is None:
+            if site.entry.keeps_original and await self._run(site.copy) is None:
                 # Its original was never touched: no need to wake the array.
                 await self._run(self._forget)
                 return Settled(site.entry, cached=False)
