@@ -58,6 +58,38 @@ class PlexNotFound(PlexError):
     level: ClassVar[Level] = "info"
 
 
+class RemoteError(OndeckdError):
+    """Something about a service outside this house: plex.tv, a watchlist feed, Trakt."""
+
+    level: ClassVar[Level] = "warning"
+
+
+class RemoteUnavailable(RemoteError):
+    """The service does not answer, or answers with an error or with something that makes no sense."""
+
+    retry = True
+    counts = False
+
+
+class RemoteBusy(RemoteUnavailable):
+    """The service asks for fewer requests. `after`: seconds after which it may be asked again."""
+
+    def __init__(self, message: str = "", *, after: float = 0.0) -> None:
+        super().__init__(message)
+        self.after = after
+
+
+class RemoteRefused(RemoteError):
+    """The service refuses the token."""
+
+    retry = True
+    counts = False
+
+
+class RemoteNotFound(RemoteError):
+    """The service does not know what it is asked for."""
+
+
 class StorageError(OndeckdError):
     """Something about files. `path` lies on the tier that failed; empty where that is not known."""
 

@@ -7,7 +7,7 @@ as a string; the owner is always ``OWNER``.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 OWNER = "1"
@@ -73,6 +73,31 @@ class User:
     title: str
 
 
+class Role(StrEnum):
+    """How a user came to this server."""
+
+    OWNER = "owner"
+    HOME = "home"
+    MANAGED = "managed"
+    SHARED = "shared"
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A user as the sources see one.
+
+    `server_token` reads this server as that user, `account_token` plex.tv and its watchlist; empty: there is none, and
+    `problem` says in one line why. `uuid` is the user's id at plex.tv's community.
+    """
+
+    user: User
+    role: Role
+    server_token: str = field(default="", repr=False)
+    account_token: str = field(default="", repr=False)
+    uuid: str = ""
+    problem: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class MediaFile:
     """The file behind one ``Part`` of an item, as Plex sees it; `size` as Plex reports it (0: unknown)."""
@@ -105,6 +130,9 @@ class Item:
     watched: bool = False
     view_offset: float = 0.0
     selected: bool = True
+    last_viewed_at: float = 0.0
+    """When the token that asked last viewed it; 0.0: never, or Plex does not say."""
+    added_at: float = 0.0
 
     @property
     def label(self) -> str:
@@ -201,6 +229,38 @@ class Demand:
     position: int = 0
     show: str = ""
     play: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """All that one user wants by one kind of demand, as a source has just read it; it replaces what was known.
+
+    `items` are the movies and episodes of `demands`, with their files. `unmatched` names what is wanted and is not in
+    the library, or names nothing by which it could be found. `unchanged`: the source says that what was read last
+    still holds; then the rest is empty.
+    """
+
+    demands: tuple[Demand, ...] = ()
+    items: tuple[Item, ...] = ()
+    unmatched: tuple[str, ...] = ()
+    unchanged: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """How one source of one user is: when it was last read whole, and since when and why it cannot be read.
+
+    `user` is empty for a source that speaks for nobody in particular. `found` counts the demands it made,
+    `unmatched` names what it wanted in vain.
+    """
+
+    kind: DemandKind
+    user: str
+    read_at: float | None = None
+    failed_since: float | None = None
+    problem: str = ""
+    found: int = 0
+    unmatched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

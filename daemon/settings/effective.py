@@ -8,19 +8,6 @@ from daemon.settings.models import Settings, UserSettings
 from daemon.settings.tree import ANY, Key, dotted, flat
 
 NOT_YET = (
-    "plex.tv_url",
-    "plex.clients_url",
-    "plex.discover_url",
-    "plex.metadata_url",
-    "plex.community_url",
-    "on_deck",
-    "watchlist",
-    "recent",
-    "trending",
-    "users.inactive_after",
-    "users.*",
-    "schedule.cron",
-    "schedule.array_window",
     "notify",
     "unraid",
     "arr",

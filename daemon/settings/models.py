@@ -119,18 +119,25 @@ class TrendingSettings(_Table):
     """What Trakt says many people watch."""
 
     enabled: bool = False
-    client_id: SecretStr = SecretStr("")
+    url: Url = "https://api.trakt.tv"
+    client_id: Token = SecretStr("")
     movies: Count = 10
     refresh: Duration = parse_duration("24h")
 
 
 class UserSettings(_Table):
-    """One user's own choices; None means as for everybody."""
+    """One user's own choices; None means as for everybody.
+
+    `token` is the user's own plex.tv token, for whom the owner's account gives none; `pin` opens a home user who has
+    one.
+    """
 
     on_deck: bool = True
     watchlist: bool = True
     on_deck_max_age: Duration | None = None
     watchlist_max_age: Duration | None = None
+    token: Token = SecretStr("")
+    pin: SecretStr = SecretStr("")
 
 
 class UsersSettings(_Table):

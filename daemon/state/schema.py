@@ -96,6 +96,32 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE journal ADD COLUMN goal TEXT NOT NULL DEFAULT 'cached';
     ALTER TABLE journal ADD COLUMN step TEXT NOT NULL DEFAULT 'publish';
     """,
+    """
+    -- How each source of demands of each user is; user '' for what speaks for nobody in particular.
+    CREATE TABLE sources (
+        kind TEXT NOT NULL, user TEXT NOT NULL, read_at REAL, failed_since REAL, problem TEXT NOT NULL,
+        found INTEGER NOT NULL, unmatched TEXT NOT NULL,
+        PRIMARY KEY (kind, user)
+    ) WITHOUT ROWID;
+    ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT '';
+
+    CREATE TABLE pins (
+        rating_key TEXT PRIMARY KEY, type TEXT NOT NULL, title TEXT NOT NULL, since REAL NOT NULL
+    ) WITHOUT ROWID;
+
+    -- The own library by what other services call its movies and shows: plex://, imdb://, tmdb://, tvdb://.
+    CREATE TABLE library (
+        rating_key TEXT PRIMARY KEY, type TEXT NOT NULL, section TEXT NOT NULL, title TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE guids (
+        guid TEXT NOT NULL, rating_key TEXT NOT NULL REFERENCES library ON DELETE CASCADE,
+        PRIMARY KEY (guid, rating_key)
+    ) WITHOUT ROWID;
+    CREATE INDEX guids_by_key ON guids (rating_key);
+
+    -- A task that is not urgent waits for a moment when the array is awake.
+    ALTER TABLE tasks ADD COLUMN urgent INTEGER NOT NULL DEFAULT 1;
+    """,
 )
 
 

@@ -18,7 +18,7 @@ from tests.support.process import CHECKOUT
 LAYERS = (
     {"daemon", "model", "errors"},
     {"clock", "units", "redaction"},
-    {"bell"},
+    {"bell", "outbound"},
     {"settings"},
     {"config"},
     {"feed", "metrics", "logs", "sdnotify", "signals", "lock", "state", "storage", "plex", "demo"},

@@ -1,0 +1,85 @@
+"""Rows of what the sources said last, and how each of them is."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable
+from dataclasses import replace
+
+from daemon.model import Changes, DemandKind, Fetched, SourceState, User
+from daemon.state import demands
+from daemon.state.rows import DEMAND, demand, select
+
+_STATE = "kind, user, read_at, failed_since, problem, found, unmatched"
+_MOST_UNMATCHED = 100
+
+
+def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new: Fetched, now: float) -> None:
+    """Put what a source says in place of what it said before; plays' own demands are not touched."""
+    before = state(connection, kind, user)
+    if new.unchanged:
+        _put(connection, replace(before, read_at=now, failed_since=None, problem=""))
+        return
+    said = f"SELECT {DEMAND} FROM demands WHERE kind = ? AND user = ? AND play = ''"
+    old = tuple(demand(row) for row in select(connection, said, kind, user))
+    demands.put_items(connection, new.items)
+    demands.apply(connection, Changes(drop_demands=old, put_demands=new.demands))
+    unmatched = new.unmatched[:_MOST_UNMATCHED]
+    _put(connection, SourceState(kind, user, now, None, "", len(new.demands), unmatched))
+
+
+def put_failure(connection: sqlite3.Connection, kind: DemandKind, user: str, problem: str, now: float) -> None:
+    """Record that a source cannot be read; what it said last stands."""
+    before = state(connection, kind, user)
+    since = now if before.failed_since is None else before.failed_since
+    _put(connection, replace(before, failed_since=since, problem=problem))
+
+
+def state(connection: sqlite3.Connection, kind: DemandKind, user: str) -> SourceState:
+    """Return how a source is; one that was never read has only its names."""
+    rows = select(connection, f"SELECT {_STATE} FROM sources WHERE kind = ? AND user = ?", kind, user)
+    return _state(rows[0]) if rows else SourceState(kind, user)
+
+
+def states(connection: sqlite3.Connection) -> list[SourceState]:
+    """Return how every source is that was ever read, or tried to be."""
+    return [_state(row) for row in select(connection, f"SELECT {_STATE} FROM sources ORDER BY user, kind")]
+
+
+def forget(connection: sqlite3.Connection, kind: DemandKind, user: str) -> None:
+    """Drop all that a source said, because it is switched off or the user is gone for good."""
+    connection.execute("DELETE FROM demands WHERE kind = ? AND user = ? AND play = ''", (kind, user))
+    connection.execute("DELETE FROM sources WHERE kind = ? AND user = ?", (kind, user))
+
+
+def put_people(connection: sqlite3.Connection, people: Iterable[tuple[User, str]]) -> None:
+    """Record titles and roles of users."""
+    for user, role in people:
+        demands.put_user(connection, user)
+        connection.execute("UPDATE users SET role = ? WHERE id = ?", (role, user.id))
+
+
+def last_plays(connection: sqlite3.Connection) -> dict[str, float]:
+    """Return when each user last played anything, where that is known."""
+    return dict(select(connection, "SELECT id, last_played_at FROM users WHERE last_played_at IS NOT NULL"))
+
+
+def _put(connection: sqlite3.Connection, new: SourceState) -> None:
+    connection.execute(
+        f"INSERT OR REPLACE INTO sources ({_STATE}) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.kind,
+            new.user,
+            new.read_at,
+            new.failed_since,
+            new.problem,
+            new.found,
+            json.dumps(new.unmatched),
+        ),
+    )
+
+
+def _state(row: tuple[str, str, float | None, float | None, str, int, str]) -> SourceState:
+    kind, user, read_at, failed_since, problem, found, unmatched = row
+    return SourceState(DemandKind(kind), user, read_at, failed_since, problem, found, tuple(json.loads(unmatched)))
