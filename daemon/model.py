@@ -402,23 +402,28 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class PlannedCacheIn:
-    """The planner's wish to cache one file. `waits`: it fits only once the planned evictions are done."""
+    """The planner's wish to cache one file. `waits`: it fits only once the planned evictions are done.
+
+    `urgent`: it is needed so soon that disks may be woken for it.
+    """
 
     file: File
     score: int
     why: str
     demands: tuple[Demand, ...]
     waits: bool = False
+    urgent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class PlannedEviction:
-    """The planner's wish to take one file off the cache."""
+    """The planner's wish to take one file off the cache. `urgent`: what comes needs its room, or a limit is passed."""
 
     entry: Entry
     bytes: int
     score: int
     why: str
+    urgent: bool = False
 
 
 @dataclass(frozen=True, slots=True)

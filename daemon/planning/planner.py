@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from daemon.config import Settings
 from daemon.model import (
@@ -22,6 +23,14 @@ from daemon.planning.spaces import Budget
 NO_ROOM = "no room"
 FULL = "the cache is full"
 _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
+
+_AHEAD = {
+    DemandKind.PLAYING: 0,
+    DemandKind.PINNED: 0,
+    DemandKind.NEXT_UP: 2,
+    DemandKind.ON_DECK: 0,
+}
+"""Up to which position a demand is needed so soon that disks may be woken for it: an evening's next episodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +74,12 @@ class _Wanted:
 
     @property
     def urgent(self) -> bool:
+        """Say whether it is needed so soon that disks may be woken for it."""
+        return any(demand.position <= _AHEAD.get(demand.kind, -1) for demand in self.want.demands)
+
+    @property
+    def breaks_min_stay(self) -> bool:
+        """Say whether what has not been on the cache for ``min_stay`` leaves for it."""
         return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.want.demands)
 
     @property
@@ -110,21 +125,27 @@ def _rate(holding: Holding, situation: Situation, settings: Settings, now: float
 def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situation: Situation) -> Plan:
     evictions: list[PlannedEviction] = []
 
-    def evict(one: _Held, why: str) -> None:
-        evictions.append(PlannedEviction(one.holding.entry, one.holding.bytes, one.score.value, why))
+    def evict(one: _Held, why: str, *, urgent: bool) -> None:
+        evictions.append(PlannedEviction(one.holding.entry, one.holding.bytes, one.score.value, why, urgent))
         budget.give(one.holding.bytes)
 
     victims: list[_Held] = []
     for one in sorted((one for one in held if not one.stays), key=lambda one: one.rank):
         if one.score.value == 0 and not one.fresh:
-            evict(one, one.score.why)
+            evict(one, one.score.why, urgent=False)
         else:
             victims.append(one)
     cache_ins, refused = _admit(budget, wanted, victims, situation, evict)
     for one in _relieve(budget, victims):
-        evict(one, FULL)
+        evict(one, FULL, urgent=True)
     pressed = budget.available < 0 or any(one.why == NO_ROOM for one in refused)
     return Plan(cache_ins, tuple(evictions), refused, pressed=pressed or budget.was_pressed)
+
+
+class Evict(Protocol):
+    """Plans an eviction, and gives its room."""
+
+    def __call__(self, one: _Held, why: str, *, urgent: bool) -> None: ...
 
 
 def _admit(
@@ -132,7 +153,7 @@ def _admit(
     wanted: list[_Wanted],
     victims: list[_Held],
     situation: Situation,
-    evict: Callable[[_Held, str], None],
+    evict: Evict,
 ) -> tuple[tuple[PlannedCacheIn, ...], tuple[Refusal, ...]]:
     """Fit the wishes in one by one, the best first; take from `victims` what must leave for them."""
     cache_ins: list[PlannedCacheIn] = []
@@ -151,9 +172,9 @@ def _admit(
         budget.was_pressed |= bool(chosen) and budget.is_full_for(file.size)
         for victim in chosen:
             victims.remove(victim)
-            evict(victim, f"makes room for {file.plex_path}")
+            evict(victim, f"makes room for {file.plex_path}", urgent=one.urgent)
         waits = not budget.take(file.size)
-        cache_ins.append(PlannedCacheIn(file, one.score.value, one.score.why, one.want.demands, waits))
+        cache_ins.append(PlannedCacheIn(file, one.score.value, one.score.why, one.want.demands, waits, one.urgent))
     return tuple(cache_ins), tuple(refused)
 
 
@@ -166,7 +187,7 @@ def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held])
     for victim in victims:
         if victim.score.value >= wanted.score.value:
             break
-        if victim.fresh and not wanted.urgent:
+        if victim.fresh and not wanted.breaks_min_stay:
             continue
         chosen.append(victim)
         missing -= victim.holding.bytes

@@ -97,6 +97,9 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE journal ADD COLUMN step TEXT NOT NULL DEFAULT 'publish';
     """,
     """
+    -- Until when a demand counts by the settings of its kind and its user; NULL: for as long as it stands.
+    ALTER TABLE demands ADD COLUMN counts_until REAL;
+
     -- How each source of demands of each user is; user '' for what speaks for nobody in particular.
     CREATE TABLE sources (
         kind TEXT NOT NULL, user TEXT NOT NULL, read_at REAL, failed_since REAL, problem TEXT NOT NULL,

@@ -51,9 +51,13 @@ def configuration(library: Library, plex: Server, folder: Path) -> dict[str, Any
         array.mkdir(parents=True, exist_ok=True)
         cache.mkdir(parents=True, exist_ok=True)
         mappings.append({"name": section.title, "plex": section.root, "array": str(array), "cache": str(cache)})
+    services = ("tv_url", "clients_url", "discover_url", "metadata_url", "community_url")
     return {
-        "plex": {"url": plex.url, "token": plex.token},
+        "plex": {"url": plex.url, "token": plex.token, **dict.fromkeys(services, plex.url)},
         "mapping": mappings,
+        # Most tests are about plays alone.
+        "on_deck": {"enabled": False},
+        "watchlist": {"enabled": False},
         "space": {"limit": "100%", "evict_to": "100%", "min_free": "0"},
         "state": {"directory": str(folder / "state")},
         "web": {"listen": "127.0.0.1:0"},
