@@ -115,7 +115,7 @@ class App:
             group.create_task(core.dispatcher.run(), name="planner")
             group.create_task(core.listener.run(), name="listener")
             group.create_task(core.reloading.run(), name="reload")
-            group.create_task(core.refresh_regularly(), name="refresh")
+            group.create_task(core.sourcing.refresher.run(), name="refresh")
             group.create_task(core.reconcile.run(), name="reconcile")
             group.create_task(core.tell_status(), name="status")
             group.create_task(core.health.watch(core.feed, self._clock), name="checks")

@@ -11,6 +11,7 @@ import structlog
 from daemon import __version__
 from daemon.asking import Asker
 from daemon.auditing import auditing
+from daemon.byhand import ByHand
 from daemon.config import Settings
 from daemon.custody import Custody
 from daemon.dispatch import Dispatcher
@@ -22,16 +23,18 @@ from daemon.jobs import Jobs
 from daemon.live import Live
 from daemon.logs import configure
 from daemon.metrics import Metrics
-from daemon.model import Event, Item, PlaybackChanged, PlaybackStarted, TaskState
+from daemon.model import DemandKind, Event, Item, PlaybackChanged, PlaybackStarted, PlaybackStopped, TaskState, Watched
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.plexlinks import PlexLinks
 from daemon.progress import Progress
 from daemon.reconcile import Reconcile
+from daemon.recovery import recover
 from daemon.reloading import Reloading
 from daemon.rooms import Rooms
 from daemon.service import DaemonService
 from daemon.settings.hidden import secrets_of
+from daemon.sourcing import Sourcing
 from daemon.state import demands, ledger, tasks
 from daemon.state.store import Connection
 from daemon.storage.placement import Placement
@@ -58,7 +61,6 @@ class Core:
         self._progress = Progress(self.feed)
         self._asker = Asker(given.executor)
         self._rooms = Rooms(self.live, self._asker)
-        self._rescheduled = asyncio.Event()
         self._secret = ""
         self._cached = (0, 0)
         self._counts: dict[str, int] = {}
@@ -71,6 +73,7 @@ class Core:
         self.jobs = self._make_jobs()
         self.workers = self._make_workers()
         self.listener = self._make_listener()
+        self.sourcing = Sourcing(given, self.live, self.feed, self.dispatcher, self.library, also=self._look_again)
         self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
         self.reloading = Reloading(
             given.loaded,
@@ -177,11 +180,24 @@ class Core:
             self.dispatcher,
             self.workers,
             self.jobs,
-            self.library,
+            self._make_by_hand(),
             self.listener,
             self._progress,
             self.health,
+            self.sourcing.refresher,
+        )
+
+    def _make_by_hand(self) -> ByHand:
+        return ByHand(
+            self.store,
+            self.live,
+            self._given.clock,
+            self.dispatcher,
+            self.jobs,
+            self.library,
+            self.listener,
             self.reconcile,
+            dry_run=self._given.dry_run,
         )
 
     def _watch_figures(self) -> None:
@@ -198,17 +214,8 @@ class Core:
         if self.store.problem:
             log.error("database_replaced", why=self.store.problem)
         if not self._given.dry_run:
-            # All of them: a copy to a mapping that has been disabled since may have been under way.
-            await asyncio.to_thread(self.placement.sweep, self.live.settings.mapping)
-            await self.reconcile.restore()
-            for settled in await self._custody.recover():
-                outcome = "is in the ledger" if settled.cached else "is not on the cache"
-                log.info("recovered", path=settled.entry.file.array_path, why=f"interrupted half-way; it {outcome}")
-            now = self._given.clock.now()
-            for task in await self.store.run(lambda connection: tasks.requeue_running(connection, now)):
-                log.info("recovered", path=task.file.array_path, why=f"an interrupted {task.kind} waits again")
-            await self.reconcile.look()
-            await self.reconcile.remember()
+            mappings, now = self.live.settings.mapping, self._given.clock.now()
+            await recover(self.store, self.placement, self._custody, self.reconcile, mappings, now)
 
     async def work(self) -> None:
         """Run the workers; in a dry run there are none."""
@@ -237,14 +244,6 @@ class Core:
         bad = [check.text for check in self.service.readiness() if not check.ok]
         return f"{self.health.state(paused=self.workers.paused)}; " + ("; ".join(bad) or "all is well")
 
-    async def refresh_regularly(self) -> None:
-        """Read Plex again and plan anew at the interval of ``schedule.refresh``. Never returns."""
-        while True:
-            self._rescheduled.clear()
-            interval = self.live.settings.schedule.refresh
-            if not await self._given.clock.wait(self._rescheduled, interval or None):
-                await self.service.refresh()
-
     async def tell_status(self) -> None:
         """Keep the metrics' gauges and systemd's line current. Never returns."""
         async with self.feed.subscribe() as notices:
@@ -271,6 +270,15 @@ class Core:
         if item is not None and isinstance(event, PlaybackStarted | PlaybackChanged):
             # Only after the event: a cache that hangs must not keep it waiting.
             self.reconcile.soon(file.plex_path for each in (item, *following) for file in each.files)
+        if isinstance(event, PlaybackStopped | Watched):
+            user = event.user if isinstance(event, Watched) else event.play.user
+            self.sourcing.refresher.soon({DemandKind.ON_DECK, DemandKind.WATCHLIST}, user.id)
+
+    async def _look_again(self) -> None:
+        """Do what else belongs to a refresh: read what Plex remembers, look at the copies, plan anew."""
+        self.listener.reconcile_soon()
+        self.reconcile.everything_soon()
+        self.dispatcher.request_replan()
 
     async def _known_watched(self, user: str) -> dict[str, float]:
         return await self.store.run(lambda connection: demands.watched_by(connection, user))
@@ -292,8 +300,8 @@ class Core:
         settings = self.live.settings
         self.placement.configure(self.live.mappings, settings.transfer, keep_free=self._keep_free)
         self.listener.reload()
-        self._rescheduled.set()
-        self.dispatcher.request_replan()
+        self.sourcing.refresher.everything_soon()
+        self.dispatcher.request_replan(recount=True)
         self.dispatcher.tasks_added.ring()
 
     def _log_as(self, settings: Settings) -> None:

@@ -19,22 +19,19 @@ from daemon.feed import Feed
 from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import (
-    Changes,
-    Demand,
     Event,
     Item,
     Plan,
-    Play,
     PlaybackChanged,
-    PlaybackConfirmed,
     PlaybackStarted,
     PlaybackStopped,
     TaskState,
     Watched,
 )
 from daemon.planning.planner import plan
+from daemon.recording import record
 from daemon.rooms import Rooms
-from daemon.situation import Enqueued, Outside, Picture, enqueue, look
+from daemon.situation import Enqueued, Outside, Picture, counting, enqueue, look
 from daemon.state import demands, ledger, plays, tasks
 from daemon.state.store import Connection, Store
 
@@ -102,11 +99,14 @@ class Dispatcher:
         self._reported: set[str] = set()
         self._next_due: float | None = None
         self._replan = asyncio.Event()
+        self._recount = True
         self.tasks_added = Bell(clock)
 
     async def on_event(self, event: Event, item: Item | None = None, following: Sequence[Item] = ()) -> None:
         """Record an event and all that follows from it, durably, before returning."""
-        decision, tier = await self._commit(lambda connection: self._record(connection, event, item, following))
+        decision, tier = await self._commit(
+            lambda connection: record(connection, event, item, following, self._live.settings)
+        )
         if isinstance(event, PlaybackStarted):
             self._metrics.play(tier)
             self._metrics.event_to_task(max(0.0, self._clock.now() - event.at))
@@ -131,8 +131,9 @@ class Dispatcher:
         """Say whether somebody plays from the array of this mapping, as of the last plan."""
         return mapping in self._streaming
 
-    def request_replan(self) -> None:
-        """Have the plan made anew soon; many requests at once make one plan."""
+    def request_replan(self, *, recount: bool = False) -> None:
+        """Have the plan made anew soon; many requests at once make one plan. `recount`: other settings count."""
+        self._recount |= recount
         self._replan.set()
 
     async def run(self) -> None:
@@ -153,6 +154,9 @@ class Dispatcher:
     def _expire(self, connection: Connection) -> None:
         now = self._clock.now()
         demands.apply(connection, handlers.retention.expired(*demands.due(connection, now)))
+        if self._recount:
+            demands.recount(connection, counting(connection, self._live.settings).until)
+            self._recount = False
 
     async def forget_old(self) -> None:
         """Delete rows that nothing needs any more: old plays, items that nothing refers to."""
@@ -195,7 +199,7 @@ class Dispatcher:
     def _due(self, connection: Connection, now: float) -> float | None:
         """Return when time alone changes the plan."""
         moments = (
-            demands.next_due(connection),
+            demands.next_due(connection, now),
             ledger.next_unfresh(connection, self._live.settings.retention.min_stay, now),
             tasks.next_rested(connection, now),
         )
@@ -235,45 +239,6 @@ class Dispatcher:
             log.info("would_cache_in" if kind == "cache_in" else "would_evict", path=path, why=would[kind, path])
         self._said = frozenset(would)
 
-    def _record(self, connection: Connection, event: Event, item: Item | None, following: Sequence[Item]) -> str:
-        tier = ""
-        if item is not None:
-            demands.put_items(connection, [item, *following])
-            paths = [file.plex_path for file in item.files]
-            tier = "cache" if ledger.is_cached(connection, paths) else "array"
-            if not isinstance(event, Watched):
-                ledger.mark_played(connection, paths, event.at)
-                tasks.forgive(connection, paths)
-        demands.apply(connection, self._react(connection, event, item, following))
-        return tier
-
-    def _react(self, connection: Connection, event: Event, item: Item | None, following: Sequence[Item]) -> Changes:
-        settings = self._live.settings
-        if isinstance(event, Watched):
-            demands.put_watched(connection, event.rating_key, event.user.id, event.at)
-            of_item = demands.demands_of_item(connection, event.rating_key)
-            playing = any(
-                play.rating_key == event.rating_key and play.user.id == event.user.id
-                for play in plays.open_plays(connection)
-            )
-            return handlers.scrobble.watched(event, of_item, settings, playing=playing)
-        play = event.play
-        stopped_at = event.at if isinstance(event, PlaybackStopped) else None
-        plays.put_play(connection, play, stopped_at=stopped_at)
-        demands.put_user(connection, play.user, played_at=event.at)
-        if isinstance(event, PlaybackStopped):
-            if play.watched:
-                demands.put_watched(connection, play.rating_key, play.user.id, event.at)
-            return handlers.playback.stopped(event, demands.demands_of_play(connection, play.id), settings)
-        if isinstance(event, PlaybackConfirmed):
-            return handlers.playback.confirmed(event, *_surroundings(connection, play))
-        if item is not None and isinstance(event, PlaybackStarted):
-            return handlers.playback.started(event, item, following, settings)
-        if item is not None and isinstance(event, PlaybackChanged) and event.what == "identified":
-            made = demands.demands_of_play(connection, play.id)
-            return handlers.playback.identified(event, item, following, made, settings)
-        return Changes()
-
     def _tell(self, event: Event, item: Item | None, tier: str, decision: Decision) -> None:
         if isinstance(event, Watched):
             log.info("watched", rating_key=event.rating_key, user=event.user.title, why=event.source)
@@ -289,10 +254,3 @@ class Dispatcher:
         elif isinstance(event, PlaybackChanged):
             log.debug("playback_changed", **fields, what=event.what)
         self._feed.publish("session", {"session_key": play.session_key, "state": play.state, **fields})
-
-
-def _surroundings(connection: Connection, play: Play) -> tuple[list[Demand], list[str]]:
-    """Return the user's demands of the show that is played, and the ids of all open plays."""
-    known = demands.item(connection, play.rating_key)
-    of_show = demands.demands_of_show(connection, play.user.id, known.show) if known and known.show else []
-    return of_show, [other.id for other in plays.open_plays(connection)]

@@ -6,10 +6,12 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from daemon.config import Settings
 from daemon.errors import UnmappedPath
 from daemon.model import Demand, Entry, File, Holding, Plan, Room, Task, TaskKind, TaskState, Want
+from daemon.planning.counting import Counting
 from daemon.planning.planner import FULL, Situation
-from daemon.state import demands, ledger, plays, tasks
+from daemon.state import demands, ledger, plays, sources, tasks
 from daemon.state.store import Connection
 from daemon.storage.paths import Mappings
 
@@ -40,26 +42,32 @@ class Outside:
     now: float
 
 
+def counting(connection: Connection, settings: Settings) -> Counting:
+    """Return what says which demands count, as the users are now."""
+    return Counting(settings, demands.users(connection), sources.last_plays(connection))
+
+
 class _Files:
-    """All files of items that are demanded or playing, by rating key.
+    """What demanded and playing files are called on every tier, found once each.
 
     `mapped` are the array paths of those that may be brought in: their mapping is not switched off.
     """
 
-    def __init__(self, connection: Connection, mappings: Mappings) -> None:
-        rows = demands.files_that_matter(connection)
-        self.by_key: dict[str, list[File]] = defaultdict(list)
-        self.known = {key for key, _, _ in rows}
+    def __init__(self, mappings: Mappings) -> None:
+        self._mappings = mappings
         self.unmapped: dict[str, str] = {}
         self.mapped: set[str] = set()
-        for key, plex_path, size in rows:
-            try:
-                file = mappings.locate(plex_path, size)
-                self.by_key[key].append(file)
-                mappings.demand_enabled(file)
-                self.mapped.add(file.array_path)
-            except UnmappedPath as error:
-                self.unmapped[plex_path] = str(error)
+
+    def locate(self, plex_path: str, size: int) -> File | None:
+        """Return the file, or None if no mapping covers it."""
+        file = None
+        try:
+            file = self._mappings.locate(plex_path, size)
+            self._mappings.demand_enabled(file)
+            self.mapped.add(file.array_path)
+        except UnmappedPath as error:
+            self.unmapped[plex_path] = str(error)
+        return file
 
 
 def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay: float, *, everything: bool) -> Picture:
@@ -69,13 +77,17 @@ def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay:
     room for all wishes, and quick however much is on the cache.
     """
     now = outside.now
-    files = _Files(connection, mappings)
-    wanted = _wanted(connection, files)
-    playing = [play.rating_key for play in plays.open_plays(connection)]
-    played = {file.array_path: file.mapping for key in playing for file in files.by_key.get(key, ())}
-    held = ledger.held(connection, wanted.keys() | played.keys())
-    entries = ledger.all_entries(connection) if everything else ledger.unwanted(connection, now - min_stay, now)
-    keep_until = demands.retained(connection, now) if everything else {}
+    files = _Files(mappings)
+    playing = {play.rating_key for play in plays.open_plays(connection)}
+    known, played = _played(connection, files, playing)
+    held = ledger.held(connection, played)
+    if everything:
+        wanted = _wanted(connection, files, now)
+        held |= ledger.held(connection, wanted)
+        entries, keep_until = ledger.all_entries(connection), demands.retained(connection, now)
+    else:
+        wanted = _missing(connection, files, now)
+        entries, keep_until = ledger.unwanted(connection, now - min_stay, now), {}
     situation = Situation(
         wants=_wants(wanted, files.mapped - held),
         holdings=list(_holdings(entries, wanted, keep_until)),
@@ -84,7 +96,7 @@ def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay:
         running=frozenset(outside.copying),
         resting=frozenset(tasks.failed_until(connection, now)),
         # A play whose files are not known yet may be of any cached file.
-        sessions_known=outside.sessions_known and all(key in files.known for key in playing),
+        sessions_known=outside.sessions_known and playing <= known,
     )
     streaming = frozenset(mapping for path, mapping in played.items() if path not in held)
     return Picture(situation, streaming, files.unmapped)
@@ -92,8 +104,8 @@ def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay:
 
 def survey(connection: Connection, mappings: Mappings, now: float) -> tuple[Iterator[Holding], list[Want]]:
     """Return what is on the cache, read one by one while the transaction lasts, and what is wanted there."""
-    files = _Files(connection, mappings)
-    wanted = _wanted(connection, files)
+    files = _Files(mappings)
+    wanted = _wanted(connection, files, now)
     keep_until = demands.retained(connection, now)
     sidecars = ledger.sidecar_sizes(connection)
     holdings = (
@@ -108,12 +120,39 @@ _Wanted = Mapping[str, tuple[File, list[Demand]]]
 """By array path: the file and who demands it."""
 
 
-def _wanted(connection: Connection, files: _Files) -> _Wanted:
+def _wanted(connection: Connection, files: _Files, now: float) -> _Wanted:
+    """Return every file that somebody who counts demands."""
+    by_key: dict[str, list[File]] = defaultdict(list)
+    for key, plex_path, size in demands.files_that_matter(connection):
+        if file := files.locate(plex_path, size):
+            by_key[key].append(file)
     wanted: dict[str, tuple[File, list[Demand]]] = {}
-    for demand in demands.all_demands(connection):
-        for file in files.by_key.get(demand.rating_key, ()):
+    for demand in demands.counted_demands(connection, now):
+        for file in by_key.get(demand.rating_key, ()):
             wanted.setdefault(file.array_path, (file, []))[1].append(demand)
     return wanted
+
+
+def _missing(connection: Connection, files: _Files, now: float) -> _Wanted:
+    """Return the files that somebody who counts demands and that are not on the cache."""
+    wanted: dict[str, tuple[File, list[Demand]]] = {}
+    located: dict[str, File | None] = {}
+    for demand, plex_path, size in demands.missing_wishes(connection, now):
+        if plex_path not in located:
+            located[plex_path] = files.locate(plex_path, size)
+        if file := located[plex_path]:
+            wanted.setdefault(file.array_path, (file, []))[1].append(demand)
+    return wanted
+
+
+def _played(connection: Connection, files: _Files, keys: Collection[str]) -> tuple[set[str], dict[str, str]]:
+    """Return which of these items have known files, and the mapping of each of the files by its array path."""
+    known, played = set(), {}
+    for key, plex_path, size in demands.files_of(connection, keys):
+        known.add(key)
+        if file := files.locate(plex_path, size):
+            played[file.array_path] = file.mapping
+    return known, played
 
 
 def _wants(wanted: _Wanted, missing: Collection[str]) -> list[Want]:
@@ -214,7 +253,9 @@ def _is_over(
         planned = task.forced or (goal is not None and goal.kind is TaskKind.EVICT)
         # What makes room down to `evict_to` goes on when the limit is no longer reached: that is what it is for.
         relieves = task.why == FULL and situation.sessions_known
-        return waits and not planned and not (relieves and not demands.is_demanded(connection, task.file.plex_path))
+        return (
+            waits and not planned and not (relieves and not demands.is_demanded(connection, task.file.plex_path, now))
+        )
     if task.forced or goal is not None:
         return False
     if path in wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from daemon.config import Settings
@@ -139,6 +139,9 @@ def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situati
     for one in _relieve(budget, victims):
         evict(one, FULL, urgent=True)
     pressed = budget.available < 0 or any(one.why == NO_ROOM for one in refused)
+    if any(one.urgent and one.waits for one in cache_ins):
+        # Whatever leaves makes the room that is needed soon.
+        evictions = [replace(one, urgent=True) for one in evictions]
     return Plan(cache_ins, tuple(evictions), refused, pressed=pressed or budget.was_pressed)
 
 

@@ -6,10 +6,12 @@ import ipaddress
 import re
 import unicodedata
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import PureWindowsPath
 from typing import Annotated
 from urllib.parse import urlsplit
 
+from cronsim import CronSim, CronSimError
 from pydantic import BeforeValidator, Field, SecretStr
 
 from daemon.units import Size, Window, WrongValue, parse_duration
@@ -20,13 +22,14 @@ _UNUSABLE = {"Cc", "Cs"}
 _LISTEN = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:\[\]/@]+):([0-9]{1,5})")
 _HASH = re.compile(r"scrypt(?::[0-9]+){3}(?::[^:\s]+){2}")
 _CRON_RANGES = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))
-_CRON_PART = re.compile(r"(?:\*|([0-9]{1,2})(?:-([0-9]{1,2}))?)(?:/([0-9]{1,2}))?")
+_CRON_NUMBERS = re.compile(r"[0-9]+(?:-[0-9]+)?(?:/0*[1-9][0-9]*)?")
+_ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 
 LOCAL_PATHS = 'an absolute path below the root: "/mnt/cache/tv"'
 PLEX_PATHS = r'an absolute path as Plex sees it: "/data/tv" or "D:\TV"'
 URLS = '"http://HOST:PORT" or "https://HOST", without a user, a password or a query'
 LISTENS = '"HOST:PORT": "127.0.0.1:5757", "[::1]:5757", "0.0.0.0:5757"'
-CRONS = 'five fields of numbers, * , - and /: minute hour day month weekday, as in "15 */2 * * *"'
+CRONS = 'five fields as cron has them: minute hour day month weekday, as in "15 */2 * * *" or "0 4 * * MON-FRI"'
 
 
 def _text(value: object, allowed: str) -> str:
@@ -143,15 +146,26 @@ def _cron(value: object) -> str:
     fields = text.split()
     if text and len(fields) != len(_CRON_RANGES):
         raise WrongValue(f"has {len(fields)} fields", CRONS)
-    for field, (low, high) in zip(fields, _CRON_RANGES, strict=False):
+    for index, field in enumerate(fields):
         for part in field.split(","):
-            match = _CRON_PART.fullmatch(part)
-            if match is None or (match[3] is not None and int(match[3]) == 0):
+            alone = ["*"] * len(fields)
+            alone[index] = part
+            if not _comes(" ".join(alone)):
+                low, high = _CRON_RANGES[index]
+                if _CRON_NUMBERS.fullmatch(part):
+                    raise WrongValue(f'is out of range at "{part}" ({low} to {high})', CRONS)
                 raise WrongValue(f'does not make sense at "{part}"', CRONS)
-            numbers = [int(number) for number in match.groups()[:2] if number is not None]
-            if numbers != sorted(numbers) or not all(low <= number <= high for number in numbers):
-                raise WrongValue(f'is out of range at "{part}" ({low} to {high})', CRONS)
+    if text and not _comes(text):
+        raise WrongValue("never comes", CRONS)
     return text
+
+
+def _comes(cron: str) -> bool:
+    """Say whether the parser that runs it takes it, and finds a moment for it."""
+    try:
+        return next(CronSim(cron, _ANY_DAY), None) is not None
+    except (CronSimError, ValueError):  # Python refuses to convert thousands of digits
+        return False
 
 
 def _name_or_id(value: object) -> object:

@@ -154,6 +154,12 @@ class UsersSettings(_Table):
         excluded = {name.casefold() for name in self.exclude}
         return user.id in excluded or user.title.casefold() in excluded
 
+    def of(self, user: User) -> UserSettings:
+        """Return a user's own settings, found by id or title (in any case)."""
+        names = {user.id, user.title.casefold()}
+        found = (own for name, own in self.__pydantic_extra__.items() if name.casefold() in names)
+        return next(found, UserSettings())
+
     @property
     def people(self) -> dict[str, UserSettings]:
         """Return each user's own settings by title or id."""
@@ -195,6 +201,7 @@ class ScheduleSettings(_Table):
     refresh: Duration = parse_duration("1h")
     cron: Cron = ""
     array_window: Span = None
+    spin_down: Duration = parse_duration("30m")
 
 
 class WebSettings(_Table):

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from daemon.model import Changes, Demand, Item, ItemType, MediaFile, Retention, User
-from daemon.state.rows import DEMAND, demand, select, to_db
+from daemon.model import Changes, Demand, DemandKind, Item, ItemType, MediaFile, Retention, User
+from daemon.state.rows import DEMAND, demand, from_db, select, to_db
+
+COUNTS = "(counts_until IS NULL OR counts_until > ?)"
+"""Of the table `demands`; takes the moment."""
 
 _RETAINED = (
     "SELECT f.plex_path, max(r.until) FROM retentions AS r JOIN item_files AS f USING (rating_key) WHERE r.until > ?"
@@ -78,12 +81,15 @@ def item(connection: sqlite3.Connection, rating_key: str) -> Item | None:
 
 
 def files_that_matter(connection: sqlite3.Connection) -> list[tuple[str, str, int]]:
-    """Return rating key, Plex path and size of each file of what is demanded or playing."""
-    return select(
-        connection,
-        "SELECT rating_key, plex_path, size FROM item_files WHERE rating_key IN (SELECT rating_key FROM demands "
-        "UNION SELECT rating_key FROM plays WHERE stopped_at IS NULL)",
-    )
+    """Return rating key, Plex path and size of each file of what is demanded."""
+    sql = "SELECT rating_key, plex_path, size FROM item_files WHERE rating_key IN (SELECT rating_key FROM demands)"
+    return [(key, from_db(path), size) for key, path, size in select(connection, sql)]
+
+
+def files_of(connection: sqlite3.Connection, keys: Iterable[str]) -> list[tuple[str, str, int]]:
+    """Return rating key, Plex path and size of each known file of these items."""
+    sql = "SELECT rating_key, plex_path, size FROM item_files WHERE rating_key = ?"
+    return [(key, from_db(path), size) for each in keys for key, path, size in select(connection, sql, each)]
 
 
 def keys_of_file(connection: sqlite3.Connection, plex_path: str) -> list[str]:
@@ -122,6 +128,42 @@ def all_demands(connection: sqlite3.Connection) -> list[Demand]:
     return [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands")]
 
 
+def counted_demands(connection: sqlite3.Connection, now: float) -> list[Demand]:
+    """Return every demand that counts now."""
+    return [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands WHERE {COUNTS}", now)]
+
+
+def missing_wishes(connection: sqlite3.Connection, now: float) -> list[tuple[Demand, str, int]]:
+    """Return the demands that count and of which a file is not on the cache; each with that file's path and size."""
+    columns = ", ".join(f"d.{name}" for name in DEMAND.split(", "))
+    sql = (
+        f"SELECT {columns}, f.plex_path, f.size FROM demands AS d JOIN item_files AS f USING (rating_key) "
+        f"WHERE {COUNTS} AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.plex_path = f.plex_path)"
+    )
+    return [(demand(row[:-2]), from_db(row[-2]), row[-1]) for row in select(connection, sql, now)]
+
+
+def recount(
+    connection: sqlite3.Connection,
+    until: Callable[[Demand], float | None],
+    *,
+    kind: DemandKind | None = None,
+    user: str | None = None,
+) -> None:
+    """Record anew until when demands count; those of one kind and one user, or all."""
+    rows = select(
+        connection,
+        f"SELECT counts_until, {DEMAND} FROM demands WHERE ifnull(kind = ?, 1) AND ifnull(user = ?, 1)",
+        kind,
+        user,
+    )
+    judged = ((before, until(one), one) for before, one in ((row[0], demand(row[1:])) for row in rows))
+    connection.executemany(
+        "UPDATE demands SET counts_until = ? WHERE rating_key = ? AND kind = ? AND user = ? AND play = ?",
+        [(end, one.rating_key, one.kind, one.user, one.play) for before, end, one in judged if end != before],
+    )
+
+
 def demands_of_item(connection: sqlite3.Connection, rating_key: str) -> list[Demand]:
     """Return the demands of one item."""
     sql = f"SELECT {DEMAND} FROM demands WHERE rating_key = ?"
@@ -155,10 +197,10 @@ def is_retained(connection: sqlite3.Connection, plex_path: str, now: float) -> b
     return bool(select(connection, f"{_RETAINED} AND f.plex_path = ? GROUP BY f.plex_path", now, to_db(plex_path)))
 
 
-def is_demanded(connection: sqlite3.Connection, plex_path: str) -> bool:
-    """Say whether anybody demands this one file (as Plex sees it)."""
-    sql = "SELECT 1 FROM demands JOIN item_files AS f USING (rating_key) WHERE f.plex_path = ? LIMIT 1"
-    return bool(select(connection, sql, to_db(plex_path)))
+def is_demanded(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:
+    """Say whether anybody who counts demands this one file (as Plex sees it)."""
+    sql = f"SELECT 1 FROM demands JOIN item_files AS f USING (rating_key) WHERE f.plex_path = ? AND {COUNTS} LIMIT 1"
+    return bool(select(connection, sql, to_db(plex_path), now))
 
 
 def forget_idle(connection: sqlite3.Connection, before: float) -> None:
@@ -178,10 +220,13 @@ def due(connection: sqlite3.Connection, now: float) -> tuple[list[Demand], list[
     return over, [Retention(*row) for row in select(connection, sql, now)]
 
 
-def next_due(connection: sqlite3.Connection) -> float | None:
-    """Return when the next demand or retention ends, in seconds since the epoch."""
-    sql = "SELECT min(until) FROM (SELECT min(until) AS until FROM demands UNION ALL SELECT min(until) FROM retentions)"
-    (moment,) = select(connection, sql)[0]
+def next_due(connection: sqlite3.Connection, now: float) -> float | None:
+    """Return when the next demand or retention ends, or ceases to count; in seconds since the epoch."""
+    sql = (
+        "SELECT min(until) FROM (SELECT min(until) AS until FROM demands UNION ALL SELECT min(until) FROM retentions "
+        "UNION ALL SELECT min(counts_until) FROM demands WHERE counts_until > ?)"
+    )
+    (moment,) = select(connection, sql, now)[0]
     return None if moment is None else float(moment)
 
 

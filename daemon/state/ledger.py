@@ -42,8 +42,10 @@ def sidecar_sizes(connection: sqlite3.Connection) -> dict[str, int]:
 
 
 _UNWANTED = (
-    f"SELECT {ENTRY} FROM entries AS e WHERE (waived OR cached_at <= ?) AND NOT EXISTS (SELECT 1 FROM item_files AS f "
-    "WHERE f.plex_path = e.plex_path AND (EXISTS (SELECT 1 FROM demands AS d WHERE d.rating_key = f.rating_key) "
+    f"SELECT {ENTRY} FROM entries AS e WHERE (waived OR cached_at <= ?) "
+    "AND NOT EXISTS (SELECT 1 FROM item_files AS f WHERE f.plex_path = e.plex_path AND ("
+    "EXISTS (SELECT 1 FROM demands AS d WHERE d.rating_key = f.rating_key "
+    "AND (d.counts_until IS NULL OR d.counts_until > ?)) "
     "OR EXISTS (SELECT 1 FROM retentions AS r WHERE r.rating_key = f.rating_key AND r.until > ?))) "
     "AND NOT EXISTS (SELECT 1 FROM entries AS p WHERE p.array_path = e.parent)"
 )
@@ -54,7 +56,7 @@ def unwanted(connection: sqlite3.Connection, cached_before: float, now: float) -
 
     Sidecars go with their video; only one that its video has left behind is named by itself.
     """
-    return [entry(row) for row in select(connection, _UNWANTED, cached_before, now)]
+    return [entry(row) for row in select(connection, _UNWANTED, cached_before, now, now)]
 
 
 def held(connection: sqlite3.Connection, array_paths: Iterable[str]) -> set[str]:

@@ -1,0 +1,65 @@
+"""Which demands count: by the switches and the ages of their kind, and by how their user is. Pure.
+
+A demand that does not count stays a row: a setting that is taken back, or a user who comes back, counts at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import inf
+
+from daemon.config import Settings
+from daemon.model import Demand, DemandKind, User
+from daemon.settings.models import UserSettings
+
+NEVER = 0.0
+"""The end of a demand that does not count at all."""
+
+_ALWAYS = {DemandKind.PLAYING, DemandKind.PINNED}
+
+
+class Counting:
+    """Says until when a demand counts. `titles` and `last_plays` are those of the users, by id.
+
+    Somebody of whom no play is known may be new, and counts.
+    """
+
+    def __init__(self, settings: Settings, titles: Mapping[str, str], last_plays: Mapping[str, float]) -> None:
+        self._settings = settings
+        self._titles = titles
+        self._last_plays = last_plays
+
+    def until(self, demand: Demand) -> float | None:
+        """Return when the demand ceases to count, in seconds since the epoch; None: not by itself."""
+        if demand.kind in _ALWAYS:
+            return None
+        user = User(demand.user, self._titles.get(demand.user, ""))
+        if demand.user and self._settings.users.excludes(user):
+            return NEVER
+        end = min(self._of_kind(demand, self._settings.users.of(user)), self._of_user(demand.user))
+        return None if end == inf else end
+
+    def _of_user(self, user: str) -> float:
+        age, last = self._settings.users.inactive_after, self._last_plays.get(user)
+        return last + age if age and last is not None else inf
+
+    def _of_kind(self, demand: Demand, person: UserSettings) -> float:
+        settings = self._settings
+        match demand.kind:
+            case DemandKind.ON_DECK:
+                on = settings.on_deck.enabled and person.on_deck and demand.position <= settings.on_deck.episodes
+                age = settings.on_deck.max_age if person.on_deck_max_age is None else person.on_deck_max_age
+            case DemandKind.WATCHLIST:
+                on = settings.watchlist.enabled and person.watchlist
+                # A movie has no position but the first, however many episodes of a show are wanted.
+                on = on and (demand.position < settings.watchlist.episodes or not demand.show)
+                age = settings.watchlist.max_age if person.watchlist_max_age is None else person.watchlist_max_age
+            case DemandKind.RECENT:
+                on, age = settings.recent.enabled, settings.recent.max_age
+            case DemandKind.TRENDING:
+                on, age = settings.trending.enabled and demand.position < settings.trending.movies, 0.0
+            case _:
+                on, age = True, 0.0
+        if not on:
+            return NEVER
+        return demand.since + age if age else inf

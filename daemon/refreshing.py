@@ -1,0 +1,238 @@
+"""Reads the sources: on schedule, and at once when something happened that changes what they say."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+import structlog
+
+from daemon.clock import Clock
+from daemon.config import Settings
+from daemon.dispatch import Dispatcher
+from daemon.errors import PlexError, RemoteBusy, RemoteError
+from daemon.feed import Feed
+from daemon.live import Live
+from daemon.model import DemandKind, Fetched, Person, User
+from daemon.schedule import next_refresh
+from daemon.situation import counting
+from daemon.sources.base import CommonSource, PersonalSource
+from daemon.state import demands, sources
+from daemon.state.store import Connection, Store
+
+log = structlog.get_logger()
+
+EVERYBODY = "*"
+"""In place of a user's id: all of them."""
+
+_SETTLE = 2.0
+"""Seconds for which what has happened may go on happening, and Plex may lag, before it is asked."""
+_AT_ONCE = 4
+_FIRST_RETRY, _LONGEST_RETRY = 60.0, 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    kind: DemandKind
+    user: User
+    fetched: Fetched | None
+    problem: str = ""
+
+    @property
+    def key(self) -> tuple[DemandKind, str]:
+        return self.kind, self.user.id
+
+    @property
+    def name(self) -> str:
+        return f"{self.kind} of {self.user.title or self.user.id}" if self.user.id else str(self.kind)
+
+
+class Refresher:
+    """Keeps the demands of all sources current. One refresh at a time; what is asked for meanwhile comes next.
+
+    `people` says who there is, and whether that is the whole truth now. A source that fails changes no demand; it is
+    tried again sooner than the schedule says. `also` is what else belongs to a scheduled refresh; `seed` sets this
+    installation's jitter apart from others'.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        live: Live,
+        clock: Clock,
+        feed: Feed,
+        dispatcher: Dispatcher,
+        *,
+        people: Callable[[], Awaitable[tuple[Sequence[Person], bool]]],
+        personal: Sequence[PersonalSource],
+        common: Sequence[CommonSource],
+        also: Callable[[], Awaitable[None]],
+        seed: Callable[[], str],
+    ) -> None:
+        self._store = store
+        self._live = live
+        self._clock = clock
+        self._feed = feed
+        self._dispatcher = dispatcher
+        self._people = people
+        self._personal = personal
+        self._common = common
+        self._also = also
+        self._seed = seed
+        self._wanted: set[tuple[DemandKind, str]] = set()
+        self._whole = True
+        self._wake = asyncio.Event()
+        self._failing: dict[tuple[DemandKind, str], str] = {}
+        self._retry = _FIRST_RETRY
+        self._retry_at: float | None = None
+        self._last: float | None = None
+
+    def everything_soon(self) -> None:
+        """Have every source read now."""
+        self._whole = True
+        self._wake.set()
+
+    def soon(self, kinds: Collection[DemandKind], user: str = EVERYBODY) -> None:
+        """Have these sources read in a moment, because something happened: those of one user, or of everybody."""
+        self._wanted.update((kind, user) for kind in kinds)
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Refresh at the start, then whenever it is due or asked for. Never returns."""
+        await self._refresh()
+        while True:
+            due = self._next()
+            # Asked for while the last refresh ran, or by an event: what happens at once is read at once.
+            if await self._clock.wait(self._wake, None if due is None else max(0.0, due - self._clock.now())):
+                self._wake.clear()
+                if not self._whole:
+                    await self._clock.sleep(_SETTLE)
+            elif self._retry_at is not None and due == self._retry_at:
+                self._wanted |= self._failing.keys()
+                self._retry_at = None
+            else:
+                self._whole = True
+            await self._refresh()
+
+    def _next(self) -> float | None:
+        now = self._clock.now()
+        scheduled = next_refresh(self._live.settings.schedule, self._last, now, self._seed())
+        return min((one for one in (scheduled, self._retry_at) if one is not None), default=None)
+
+    async def _refresh(self) -> None:
+        whole, self._whole = self._whole, False
+        wanted, self._wanted = self._wanted, set()
+        self._wake.clear()
+        if whole:
+            await self._also()
+        settings = self._live.settings
+        people, complete = await self._who(settings)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in self._jobs(settings, people, wanted, whole=whole)]
+        outcomes = [task.result() for task in tasks]
+        here = {person.user.id for person in people} | {""} if complete else None
+        await self._record(outcomes, people, here, whole=whole)
+
+    async def _who(self, settings: Settings) -> tuple[Sequence[Person], bool]:
+        if not any(_enabled(settings, source.kind) for source in self._personal):
+            return (), False
+        return await self._people()
+
+    def _jobs(
+        self, settings: Settings, people: Sequence[Person], wanted: Collection[tuple[DemandKind, str]], *, whole: bool
+    ) -> Iterator[Coroutine[None, None, _Outcome]]:
+        limit = asyncio.Semaphore(_AT_ONCE)
+        for source in self._personal:
+            for person in people:
+                user = person.user
+                if _reads(settings, source.kind, user) and (whole or _among(wanted, source.kind, user.id)):
+                    yield self._read(limit, source.kind, user, partial(source.fetch, person))
+        for common in self._common:
+            if _enabled(settings, common.kind) and (whole or _among(wanted, common.kind, "")):
+                yield self._read(limit, common.kind, User("", ""), common.fetch)
+
+    async def _read(
+        self, limit: asyncio.Semaphore, kind: DemandKind, user: User, fetch: Callable[[], Awaitable[Fetched]]
+    ) -> _Outcome:
+        try:
+            async with limit:
+                return _Outcome(kind, user, await fetch())
+        except (PlexError, RemoteError) as error:
+            if isinstance(error, RemoteBusy):
+                self._retry = max(self._retry, error.after)
+            return _Outcome(kind, user, None, str(error))
+
+    async def _record(
+        self,
+        outcomes: Sequence[_Outcome],
+        people: Sequence[Person],
+        here: Collection[str] | None,
+        *,
+        whole: bool,
+    ) -> None:
+        now = self._clock.now()
+
+        def work(connection: Connection) -> None:
+            sources.put_people(connection, [(person.user, person.role) for person in people])
+            for one in outcomes:
+                if one.fetched is None:
+                    sources.put_failure(connection, one.kind, one.user.id, one.problem, now)
+                else:
+                    sources.put_fetched(connection, one.kind, one.user.id, one.fetched, now)
+            for state in sources.states(connection):
+                if here is not None and state.user not in here:
+                    sources.forget(connection, state.kind, state.user)
+            demands.recount(connection, counting(connection, self._live.settings).until)
+
+        await self._dispatcher.change(work)
+        if whole:
+            self._last = now
+            self._failing = {key: why for key, why in self._failing.items() if key in {one.key for one in outcomes}}
+        self._tell(outcomes)
+
+    def _tell(self, outcomes: Sequence[_Outcome]) -> None:
+        """Say what fails from now on and what works again, once each; and try what fails again before long."""
+        news: dict[str, list[str]] = defaultdict(list)
+        for one in outcomes:
+            if one.fetched is None:
+                if self._failing.get(one.key) != one.problem:
+                    news[one.problem].append(one.name)
+                self._failing[one.key] = one.problem
+                continue
+            if self._failing.pop(one.key, None):
+                log.info("source_recovered", source=one.name)
+            if one.fetched.unmatched:
+                log.debug("source_unmatched", source=one.name, items=list(one.fetched.unmatched))
+        for problem, names in news.items():
+            log.warning("source_failed", sources=names, why=problem)
+            text = f"{', '.join(names)}: {problem}; what was known stands"
+            self._feed.publish("notice", {"level": "warning", "text": text})
+        if not self._failing:
+            self._retry, self._retry_at = _FIRST_RETRY, None
+        elif self._retry_at is None:
+            self._retry_at = self._clock.now() + self._retry
+            self._retry = min(_LONGEST_RETRY, self._retry * 2)
+
+
+def _among(wanted: Collection[tuple[DemandKind, str]], kind: DemandKind, user: str) -> bool:
+    return (kind, user) in wanted or (kind, EVERYBODY) in wanted
+
+
+def _enabled(settings: Settings, kind: DemandKind) -> bool:
+    switches = {
+        DemandKind.ON_DECK: settings.on_deck.enabled,
+        DemandKind.WATCHLIST: settings.watchlist.enabled,
+        DemandKind.RECENT: settings.recent.enabled,
+        DemandKind.TRENDING: settings.trending.enabled,
+    }
+    return switches.get(kind, True)
+
+
+def _reads(settings: Settings, kind: DemandKind, user: User) -> bool:
+    """Say whether what this user wants by this kind is read at all."""
+    own = settings.users.of(user)
+    personally = {DemandKind.ON_DECK: own.on_deck, DemandKind.WATCHLIST: own.watchlist}
+    return _enabled(settings, kind) and personally.get(kind, True) and not settings.users.excludes(user)
