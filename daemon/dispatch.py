@@ -28,7 +28,7 @@ from daemon.model import (
     TaskState,
     Watched,
 )
-from daemon.planning.planner import plan
+from daemon.planning.planner import is_enough, plan
 from daemon.recording import record
 from daemon.rooms import Rooms
 from daemon.situation import Enqueued, Outside, Picture, counting, enqueue, look
@@ -95,6 +95,7 @@ class Dispatcher:
         self._dry_run = dry_run
         self._said: frozenset[tuple[str, str]] = frozenset()
         self._streaming: frozenset[str] = frozenset()
+        self._next_out: frozenset[str] = frozenset()
         self._blind = True
         self._reported: set[str] = set()
         self._next_due: float | None = None
@@ -105,7 +106,7 @@ class Dispatcher:
     async def on_event(self, event: Event, item: Item | None = None, following: Sequence[Item] = ()) -> None:
         """Record an event and all that follows from it, durably, before returning."""
         decision, tier = await self._commit(
-            lambda connection: record(connection, event, item, following, self._live.settings)
+            lambda connection: record(connection, event, item, following, self._live.settings), among=self._next_out
         )
         if isinstance(event, PlaybackStarted):
             self._metrics.play(tier)
@@ -168,13 +169,15 @@ class Dispatcher:
 
         await self._store.run(work)
 
-    async def _commit(self, work: Callable[[Connection], object]) -> tuple[Decision, str]:
+    async def _commit(
+        self, work: Callable[[Connection], object], *, among: frozenset[str] = frozenset()
+    ) -> tuple[Decision, str]:
         outside = await self._look_outside()
 
         def transaction(connection: Connection) -> tuple[Decision, str, float | None]:
             said = work(connection)
-            picture, made = self._plan(connection, outside, everything=False)
-            if made.pressed:
+            picture, made = self._plan(connection, outside, everything=False, among=among)
+            if made.pressed and not (among and is_enough(made)):
                 picture, made = self._plan(connection, outside, everything=True)
             situation = picture.situation
             enqueued = Enqueued() if self._dry_run else enqueue(connection, made, situation, outside.now)
@@ -191,9 +194,11 @@ class Dispatcher:
         # Asked for on the loop: what these look at changes there, and must not while the database's thread reads it.
         return Outside(await self._rooms.measure(), self._copying(), self.sessions_known(), self._clock.now())
 
-    def _plan(self, connection: Connection, outside: Outside, *, everything: bool) -> tuple[Picture, Plan]:
-        settings = self._live.settings
-        picture = look(connection, self._live.mappings, outside, settings.retention.min_stay, everything=everything)
+    def _plan(
+        self, connection: Connection, outside: Outside, *, everything: bool, among: frozenset[str] = frozenset()
+    ) -> tuple[Picture, Plan]:
+        settings, mappings = self._live.settings, self._live.mappings
+        picture = look(connection, mappings, outside, settings.retention.min_stay, everything=everything, among=among)
         return picture, plan(picture.situation, settings, outside.now)
 
     def _due(self, connection: Connection, now: float) -> float | None:
@@ -207,6 +212,9 @@ class Dispatcher:
 
     def _settle(self, decision: Decision, due: float | None) -> None:
         self._streaming = decision.streaming
+        # With what leaves already, whose tasks an event's plan must not take for forgotten.
+        leaving = {one.entry.file.array_path for one in decision.plan.evictions}
+        self._next_out = frozenset(leaving.union(path for path, _ in decision.plan.ranking))
         self._blind = decision.blind
         if self._dry_run:
             self._say(decision.plan)

@@ -330,6 +330,10 @@ class Goal(StrEnum):
 
     CACHED = "cached"
     UNCACHED = "uncached"
+    DELETED = "deleted"
+    """Somebody has deleted it on purpose: nothing of it is to come back."""
+    SET_ASIDE = "set aside"
+    """The same, but one copy of it is to be left under the backup's name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -398,6 +402,8 @@ class Task:
     finished_at: float | None = None
     forced: bool = False
     """Asked for by a person: the planner does not take it back."""
+    urgent: bool = True
+    """Whether it wakes the array rather than wait until that is awake anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,7 +445,8 @@ class Refusal:
 class Plan:
     """What goes in and what goes out, in order. `next_due`: when time alone changes the answer.
 
-    `pressed`: something did not fit, or a limit is passed.
+    `pressed`: something did not fit, or a limit is passed. `over`: a limit stays passed, since nothing more may leave.
+    `ranking` are the array paths and scores of what would leave next, the first of many.
     """
 
     cache_ins: tuple[PlannedCacheIn, ...] = ()
@@ -447,3 +454,5 @@ class Plan:
     refused: tuple[Refusal, ...] = ()
     next_due: float | None = None
     pressed: bool = False
+    over: bool = False
+    ranking: tuple[tuple[str, int], ...] = ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from daemon.config import Settings
 from daemon.errors import UnmappedPath
@@ -70,27 +70,39 @@ class _Files:
         return file
 
 
-def look(connection: Connection, mappings: Mappings, outside: Outside, min_stay: float, *, everything: bool) -> Picture:
+def look(
+    connection: Connection,
+    mappings: Mappings,
+    outside: Outside,
+    min_stay: float,
+    *,
+    everything: bool,
+    among: Collection[str] = (),
+) -> Picture:
     """Read what the planner needs.
 
     Without `everything` the holdings are only those that nobody wants and that need not stay: enough while there is
-    room for all wishes, and quick however much is on the cache.
+    room for all wishes, and quick however much is on the cache. `among` names more of them by their array paths: where
+    there is no room, those that leave next are enough for what one event wants.
     """
     now = outside.now
     files = _Files(mappings)
     playing = {play.rating_key for play in plays.open_plays(connection)}
     known, played = _played(connection, files, playing)
-    held = ledger.held(connection, played)
     if everything:
         wanted = _wanted(connection, files, now)
-        held |= ledger.held(connection, wanted)
         entries, keep_until = ledger.all_entries(connection), demands.retained(connection, now)
+        held = {entry.file.array_path for entry in entries}
     else:
         wanted = _missing(connection, files, now)
         entries, keep_until = ledger.unwanted(connection, now - min_stay, now), {}
+        named = ledger.entries_of(connection, among)
+        entries = list({entry.file.array_path: entry for entry in (*entries, *named)}.values())
+        held = ledger.held(connection, played)
+    holdings = list(_holdings(entries, wanted, keep_until))
     situation = Situation(
         wants=_wants(wanted, files.mapped - held),
-        holdings=list(_holdings(entries, wanted, keep_until)),
+        holdings=[_wished(connection, one, now) if one.entry.file.array_path in among else one for one in holdings],
         rooms=_rooms(ledger.sizes(connection), outside, mappings),
         playing=frozenset(played),
         running=frozenset(outside.copying),
@@ -143,6 +155,11 @@ def _missing(connection: Connection, files: _Files, now: float) -> _Wanted:
         if file := located[plex_path]:
             wanted.setdefault(file.array_path, (file, []))[1].append(demand)
     return wanted
+
+
+def _wished(connection: Connection, holding: Holding, now: float) -> Holding:
+    wishes, keep_until = demands.wishes_for(connection, holding.entry.file.plex_path, now)
+    return replace(holding, demands=tuple(wishes), keep_until=keep_until)
 
 
 def _played(connection: Connection, files: _Files, keys: Collection[str]) -> tuple[set[str], dict[str, str]]:

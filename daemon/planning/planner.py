@@ -21,6 +21,8 @@ from daemon.planning.scores import Score, score
 from daemon.planning.spaces import Budget
 
 NO_ROOM = "no room"
+_NEXT = 100
+"""So many of what would leave next are named: enough for what one event may want."""
 FULL = "the cache is full"
 _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
 
@@ -52,7 +54,7 @@ class Situation:
     sessions_known: bool = True
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Held:
     holding: Holding
     score: Score
@@ -67,7 +69,7 @@ class _Held:
         return self.score.value, entry.last_played_at or entry.cached_at
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Wanted:
     want: Want
     score: Score
@@ -108,7 +110,19 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
         refused=tuple(one for part in parts for one in part.refused),
         next_due=_next_due(situation.holdings, settings, now),
         pressed=any(part.pressed for part in parts),
+        over=any(part.over for part in parts),
+        ranking=tuple(one for part in parts for one in part.ranking),
     )
+
+
+def is_enough(made: Plan) -> bool:
+    """Say whether a plan that saw only some of what is on the cache says what a whole one would.
+
+    What it saw leaves first. So more of it could help only a wish that is worth more than what it did not even need.
+    """
+    refused = [one.score for one in made.refused if one.why == NO_ROOM]
+    worthiest = max((score for _, score in made.ranking), default=-1)
+    return not made.over and max(refused, default=-1) <= worthiest
 
 
 def _rate(holding: Holding, situation: Situation, settings: Settings, now: float) -> _Held:
@@ -136,13 +150,22 @@ def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situati
         else:
             victims.append(one)
     cache_ins, refused = _admit(budget, wanted, victims, situation, evict)
-    for one in _relieve(budget, victims):
+    relief = _relieve(budget, victims)
+    for one in relief:
         evict(one, FULL, urgent=True)
+    left = [one for one in victims if one not in relief]
     pressed = budget.available < 0 or any(one.why == NO_ROOM for one in refused)
     if any(one.urgent and one.waits for one in cache_ins):
         # Whatever leaves makes the room that is needed soon.
         evictions = [replace(one, urgent=True) for one in evictions]
-    return Plan(cache_ins, tuple(evictions), refused, pressed=pressed or budget.was_pressed)
+    return Plan(
+        cache_ins,
+        tuple(evictions),
+        refused,
+        pressed=pressed or budget.was_pressed,
+        over=budget.available < 0,
+        ranking=tuple((one.holding.entry.file.array_path, one.score.value) for one in left[:_NEXT]),
+    )
 
 
 class Evict(Protocol):
@@ -187,10 +210,11 @@ def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held])
         return []
     missing = size - budget.available
     chosen: list[_Held] = []
+    breaks_min_stay = wanted.breaks_min_stay
     for victim in victims:
         if victim.score.value >= wanted.score.value:
             break
-        if victim.fresh and not wanted.breaks_min_stay:
+        if victim.fresh and not breaks_min_stay:
             continue
         chosen.append(victim)
         missing -= victim.holding.bytes

@@ -143,6 +143,16 @@ def missing_wishes(connection: sqlite3.Connection, now: float) -> list[tuple[Dem
     return [(demand(row[:-2]), from_db(row[-2]), row[-1]) for row in select(connection, sql, now)]
 
 
+def wishes_for(connection: sqlite3.Connection, plex_path: str, now: float) -> tuple[list[Demand], float | None]:
+    """Return the demands of one file that count, and until when it is retained."""
+    columns = ", ".join(f"d.{name}" for name in DEMAND.split(", "))
+    sql = (
+        f"SELECT {columns} FROM item_files AS f JOIN demands AS d USING (rating_key) WHERE f.plex_path = ? AND {COUNTS}"
+    )
+    kept = select(connection, f"{_RETAINED} AND f.plex_path = ? GROUP BY f.plex_path", now, to_db(plex_path))
+    return [demand(row) for row in select(connection, sql, to_db(plex_path), now)], kept[0][1] if kept else None
+
+
 def recount(
     connection: sqlite3.Connection,
     until: Callable[[Demand], float | None],

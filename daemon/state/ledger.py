@@ -59,6 +59,11 @@ def unwanted(connection: sqlite3.Connection, cached_before: float, now: float) -
     return [entry(row) for row in select(connection, _UNWANTED, cached_before, now, now)]
 
 
+def entries_of(connection: sqlite3.Connection, array_paths: Iterable[str]) -> list[Entry]:
+    """Return the entries of these videos, each followed by those of its sidecars."""
+    return [one for path in array_paths for one in family(connection, path)]
+
+
 def held(connection: sqlite3.Connection, array_paths: Iterable[str]) -> set[str]:
     """Return which of these files have an entry."""
     sql = "SELECT 1 FROM entries WHERE array_path = ?"

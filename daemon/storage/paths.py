@@ -17,6 +17,9 @@ OWN_FOLDER = ".ondeckd"
 OWN_PREFIX = ".ondeckd-"
 """Begins the names of temporary files outside of that folder."""
 
+_MOST_KNOWN = 20_000
+"""So many files are remembered by what Plex calls them."""
+
 _WINDOWS = re.compile(r"[A-Za-z]:[\\/]|\\\\")
 
 
@@ -33,6 +36,7 @@ class Mappings:
         self._off = _longest_first((mapping.plex, mapping) for mapping in mappings if not mapping.enabled)
         local = [(root, mapping) for mapping in mappings for root in _local_roots(mapping)]
         self._local = _longest_first(local)
+        self._known: dict[str, File] = {}
 
     def by_name(self, name: str) -> MappingSettings:
         """Return the mapping of that name; UnmappedPath if there is none (any more)."""
@@ -54,10 +58,17 @@ class Mappings:
 
     def locate(self, plex_path: str, size: int = 0) -> File:
         """Return the file that Plex calls `plex_path`, also where its mapping is switched off."""
-        try:
-            return _find(self._plex, plex_path, size)
-        except UnmappedPath:
-            return _find(self._off, plex_path, size)
+        known = self._known.get(plex_path)
+        if known is None or known.size != size:
+            try:
+                known = _find(self._plex, plex_path, size)
+            except UnmappedPath:
+                known = _find(self._off, plex_path, size)
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            # Each plan asks for all that is wanted, and taking a path apart takes longer than all else.
+            self._known[plex_path] = known
+        return known
 
     def from_local(self, path: str) -> File:
         """Return the file behind a path on any tier, through the union, or as Plex sees it."""
