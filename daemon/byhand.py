@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
 from daemon.errors import TargetBusy, TargetNotFound
@@ -13,14 +11,13 @@ from daemon.model import Changes, File, Item, Retention, TaskKind
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.reconcile import Reconcile
-from daemon.state import demands, ledger, plays, tasks
+from daemon.state import demands, ledger, pins, plays, tasks
 from daemon.state.store import Connection, Store
+from daemon.targets import rating_key_in
 from handlers.retention import released
 
 _BY_HAND = 100
 """Priority of what a person asks for."""
-
-_KEY_IN_URL = re.compile(r"/library/metadata/(\w+)")
 
 
 class ByHand:
@@ -88,6 +85,10 @@ class ByHand:
             affected = {key for file in files for key in demands.keys_of_file(connection, file.plex_path)} | keys
             if playing & affected:
                 raise TargetBusy(f"{target} is being played; it can be evicted once that has stopped")
+            if pinned := [pin.title for key in affected for pin in pins.covering(connection, key)]:
+                raise TargetBusy(
+                    f"{target} is pinned by {', '.join(dict.fromkeys(pinned))}; `ondeckd unpin` comes first"
+                )
             for key in affected:
                 wishes = demands.demands_of_item(connection, key)
                 kept = demands.retentions_of_item(connection, key)
@@ -117,7 +118,7 @@ class ByHand:
 
     async def _held(self, target: str) -> tuple[set[str], list[File]]:
         """Return the rating keys and files of a target, from the rows alone where they know it."""
-        if target.startswith("/") and not _KEY_IN_URL.search(target):
+        if target.startswith("/") and not rating_key_in(target):
             file = self._live.mappings.from_local(target)
             if await self._store.run(lambda connection: ledger.get_entry(connection, file.array_path)):
                 return set(), [file]
@@ -127,7 +128,7 @@ class ByHand:
 
     async def resolve(self, target: str) -> list[Item]:
         """Return the movies and episodes that a rating key, a Plex URL or a path names."""
-        key = _rating_key(target)
+        key = rating_key_in(target)
         if key:
             items = await self._library.leaves(key)
         elif target.startswith("/"):
@@ -138,10 +139,3 @@ class ByHand:
         if not items:
             raise TargetNotFound(f"Plex has no movie or episode for {target!r}")
         return items
-
-
-def _rating_key(target: str) -> str:
-    if target.isdigit():
-        return target
-    found = _KEY_IN_URL.search(target.replace("%2F", "/").replace("%2f", "/"))
-    return found[1] if found else ""

@@ -63,7 +63,9 @@ def _react(
     if isinstance(event, PlaybackStopped):
         if play.watched:
             demands.put_watched(connection, play.rating_key, play.user.id, event.at)
-        return handlers.playback.stopped(event, demands.demands_of_play(connection, play.id), settings)
+        before = plays.last_watched(connection, play.rating_key, play.started_at)
+        made = demands.demands_of_play(connection, play.id)
+        return handlers.playback.stopped(event, made, settings, watched_before=before)
     if isinstance(event, PlaybackConfirmed):
         return handlers.playback.confirmed(event, *_surroundings(connection, play))
     if item is not None and isinstance(event, PlaybackStarted):

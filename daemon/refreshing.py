@@ -55,7 +55,7 @@ class Refresher:
 
     `people` says who there is, and whether that is the whole truth now. A source that fails changes no demand; it is
     tried again sooner than the schedule says. `also` is what else belongs to a scheduled refresh; `seed` sets this
-    installation's jitter apart from others'.
+    installation's jitter apart from others'. What is not `is_current` any more when it has been read is left out.
     """
 
     def __init__(
@@ -71,6 +71,7 @@ class Refresher:
         common: Sequence[CommonSource],
         also: Callable[[], Awaitable[None]],
         seed: Callable[[], str],
+        is_current: Callable[[Connection, DemandKind], bool],
     ) -> None:
         self._store = store
         self._live = live
@@ -82,6 +83,7 @@ class Refresher:
         self._common = common
         self._also = also
         self._seed = seed
+        self._is_current = is_current
         self._wanted: set[tuple[DemandKind, str]] = set()
         self._whole = True
         self._wake = asyncio.Event()
@@ -180,7 +182,7 @@ class Refresher:
             for one in outcomes:
                 if one.fetched is None:
                     sources.put_failure(connection, one.kind, one.user.id, one.problem, now)
-                else:
+                elif self._is_current(connection, one.kind):
                     sources.put_fetched(connection, one.kind, one.user.id, one.fetched, now)
             for state in sources.states(connection):
                 if here is not None and state.user not in here:

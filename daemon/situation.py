@@ -226,11 +226,13 @@ class Enqueued:
 def enqueue(connection: Connection, plan: Plan, situation: Situation, now: float) -> Enqueued:
     """Make the queue say what the plan says: put what is missing, take back what is no longer planned."""
     goals = {
-        one.file.array_path: tasks.NewTask(TaskKind.CACHE_IN, one.file, one.score, one.why)
+        one.file.array_path: tasks.NewTask(TaskKind.CACHE_IN, one.file, one.score, one.why, urgent=one.urgent)
         for one in plan.cache_ins
         if not one.waits
     } | {
-        one.entry.file.array_path: tasks.NewTask(TaskKind.EVICT, one.entry.file, 100 - one.score, one.why)
+        one.entry.file.array_path: tasks.NewTask(
+            TaskKind.EVICT, one.entry.file, 100 - one.score, one.why, urgent=one.urgent
+        )
         for one in plan.evictions
     }
     wanted = {want.file.array_path for want in situation.wants}
@@ -244,11 +246,11 @@ def enqueue(connection: Connection, plan: Plan, situation: Situation, now: float
             unwanted.append(task.id)
         else:
             tasks.finish(connection, task.id, TaskState.CANCELLED, now, error="no longer planned")
-    standing = {(task.file.array_path, task.kind, task.priority, task.why) for task in queue}
+    standing = {(task.file.array_path, task.kind, task.priority, task.why, task.urgent) for task in queue}
     added = {
         tasks.put(connection, goal, now): goal
         for path, goal in goals.items()
-        if (path, goal.kind, goal.priority, goal.why) not in standing
+        if (path, goal.kind, goal.priority, goal.why, goal.urgent) not in standing
     }
     return Enqueued(added, tuple(unwanted))
 

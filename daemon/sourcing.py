@@ -40,6 +40,7 @@ class Sourcing:
             common=common,
             also=also,
             seed=lambda: library.machine_identifier,
+            is_current=lambda _connection, _kind: True,
         )
 
     async def _people(self) -> tuple[Sequence[Person], bool]:

@@ -22,12 +22,15 @@ from daemon.model import (
 _BETWEEN_EPISODES = 3600.0
 """Seconds for which the next episodes stay in any case: what follows must not leave between two of them."""
 
+_SOON_AGAIN = 30 * 86_400.0
+"""Seconds within which something that is watched again is a favourite."""
+
 
 def started(event: PlaybackStarted, item: Item, following: Iterable[Item], settings: Settings) -> Changes:
-    """Demand the playing item and the episodes that follow. What an earlier play demanded stays for now.
+    """Demand the playing item and what follows. What an earlier play demanded stays for now.
 
-    An excluded user demands nothing, nor does a library that is not selected (what is playing is protected all
-    the same, by being played).
+    What follows in a play queue may be of other shows, and movies. An excluded user demands nothing, nor does a library
+    that is not selected (what is playing is protected all the same, by being played).
     """
     play = event.play
     if settings.users.excludes(play.user) or not item.selected:
@@ -41,7 +44,7 @@ def started(event: PlaybackStarted, item: Item, following: Iterable[Item], setti
                 user=play.user.id,
                 since=event.at,
                 position=position,
-                show=item.show,
+                show=wanted.show,
                 play=play.id,
             )
             for position, wanted in [*((0, one) for one in first), *enumerate(following, start=1)]
@@ -72,10 +75,13 @@ def confirmed(event: PlaybackConfirmed, of_show: Iterable[Demand], open_plays: I
     )
 
 
-def stopped(event: PlaybackStopped, made: Iterable[Demand], settings: Settings) -> Changes:
+def stopped(
+    event: PlaybackStopped, made: Iterable[Demand], settings: Settings, *, watched_before: float | None = None
+) -> Changes:
     """End a play: too short a one is taken back, any other starts the retention.
 
-    `made` are the demands that the play made. The next episodes stay wanted for as long as a half-watched
+    `made` are the demands that the play made; `watched_before` is when anybody last watched the item to its end
+    before this. The next episodes stay wanted for as long as a half-watched
     item does, since the user will go on there.
     """
     play = event.play
@@ -86,11 +92,18 @@ def stopped(event: PlaybackStopped, made: Iterable[Demand], settings: Settings) 
     retention = settings.retention
     keep = retention.after_watched if play.watched else retention.after_stopped
     until = event.at + max(keep, retention.after_stopped, retention.min_stay, _BETWEEN_EPISODES)
+    if play.watched and keep and watched_before is not None:
+        keep = max(keep, _until_again(event.at - watched_before))
     return Changes(
         drop_demands=tuple(demand for demand in made if demand.kind is DemandKind.PLAYING),
         put_demands=tuple(replace(demand, until=until) for demand in made if demand.kind is DemandKind.NEXT_UP),
         put_retentions=retained(play.rating_key, play.user, event.at, keep, watched=play.watched, settings=settings),
     )
+
+
+def _until_again(interval: float) -> float:
+    """Return for how long to keep what was watched again after `interval` seconds: it likely is once more."""
+    return 2 * interval if interval <= _SOON_AGAIN else 0.0
 
 
 def retained(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -26,6 +26,10 @@ _NEXT = 100
 FULL = "the cache is full"
 _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
 
+_WHILE_PLAYING = {DemandKind.PLAYING, DemandKind.PINNED}
+"""For what else is wanted of a file that plays from the array, a copy would come too late."""
+_HYSTERESIS = 10
+"""A wish that is not urgent takes the place only of what is worth so much less: else the two would take turns."""
 _AHEAD = {
     DemandKind.PLAYING: 0,
     DemandKind.PINNED: 0,
@@ -79,6 +83,11 @@ class _Wanted:
         """Say whether it is needed so soon that disks may be woken for it."""
         return any(demand.position <= _AHEAD.get(demand.kind, -1) for demand in self.want.demands)
 
+    def is_late(self, playing: Collection[str]) -> bool:
+        """Say whether it is read from the array at this moment, and nobody asked to have it cached all the same."""
+        kinds = {demand.kind for demand in self.want.demands}
+        return self.want.file.array_path in playing and not kinds & _WHILE_PLAYING
+
     @property
     def breaks_min_stay(self) -> bool:
         """Say whether what has not been on the cache for ``min_stay`` leaves for it."""
@@ -102,7 +111,8 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
         if place := situation.rooms.get(holding.entry.file.mapping):
             by_room[place.id][2].append(_rate(holding, situation, settings, now))
     parts = [
-        _plan_room(Budget(room, settings.space), wanted, held, situation) for room, wanted, held in by_room.values()
+        _plan_room(Budget(room, settings.space), wanted, held, situation, until_needed=settings.retention.until_needed)
+        for room, wanted, held in by_room.values()
     ]
     return Plan(
         cache_ins=tuple(one for part in parts for one in part.cache_ins),
@@ -136,7 +146,9 @@ def _rate(holding: Holding, situation: Situation, settings: Settings, now: float
     )
 
 
-def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situation: Situation) -> Plan:
+def _plan_room(
+    budget: Budget, wanted: list[_Wanted], held: list[_Held], situation: Situation, *, until_needed: bool
+) -> Plan:
     evictions: list[PlannedEviction] = []
 
     def evict(one: _Held, why: str, *, urgent: bool) -> None:
@@ -145,7 +157,7 @@ def _plan_room(budget: Budget, wanted: list[_Wanted], held: list[_Held], situati
 
     victims: list[_Held] = []
     for one in sorted((one for one in held if not one.stays), key=lambda one: one.rank):
-        if one.score.value == 0 and not one.fresh:
+        if one.score.value == 0 and not one.fresh and not until_needed:
             evict(one, one.score.why, urgent=False)
         else:
             victims.append(one)
@@ -186,7 +198,7 @@ def _admit(
     refused: list[Refusal] = []
     for one in sorted(wanted, key=lambda one: one.rank):
         file = one.want.file
-        if file.array_path in situation.running:
+        if file.array_path in situation.running or one.is_late(situation.playing):
             continue
         if file.array_path in situation.resting:
             refused.append(Refusal(file, one.score.value, "its last copy failed and is tried again later"))
@@ -212,7 +224,7 @@ def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held])
     chosen: list[_Held] = []
     breaks_min_stay = wanted.breaks_min_stay
     for victim in victims:
-        if victim.score.value >= wanted.score.value:
+        if victim.score.value + (0 if wanted.urgent else _HYSTERESIS) >= wanted.score.value and victim.score.value:
             break
         if victim.fresh and not breaks_min_stay:
             continue

@@ -1,17 +1,19 @@
 """The one score: how much a file deserves its place on the cache, 0 to 100.
 
-====================  =========================================================
-playing               100
-pinned                 95
-next_up                90, less 3 for each further episode, at least 60
-on_deck                70, less 3 for each further episode, at least 50
-watchlist              45, less 2 for each further episode, at least 35
-recent                 30
-trending               25
-each further user      +1, at most +4
-retained only          1 to 20, by how much of seven days is left
-nothing                 0
-====================  =========================================================
+=============  ====  ===================================  =====================================================
+kind           base  position in the show                 age of the wish
+=============  ====  ===================================  =====================================================
+playing         100
+pinned           95
+next_up          93  -3 for each episode ahead, to -33
+on_deck          70  -3 for each episode ahead, to -20    -0.7 for each day since it was last watched, to -25
+watchlist        45  -2 for each episode ahead, to -10    -0.1 for each day since it was listed, to -10
+recent           30                                       -0.5 for each day since it was added, to -5
+trending         25
+=============  ====  ===================================  =====================================================
+
+Each further user who wants it adds 1, at most 4. What nobody wants any more and is retained has 1 to 20, by how much
+of seven days is left; what nothing keeps has 0. Of several demands the best one counts.
 """
 
 from __future__ import annotations
@@ -21,29 +23,31 @@ from dataclasses import dataclass
 
 from daemon.model import Demand, DemandKind
 
-_WEEK = 7 * 86_400.0
+_DAY = 86_400.0
+_WEEK = 7 * _DAY
 _RETAINED = 20
 _FURTHER_USERS = 4
 
 
 @dataclass(frozen=True, slots=True)
 class _Worth:
+    """`step` less for each position, `most_ahead` at most; `daily` less for each day of age, `most_aged` at most."""
+
     base: int
     step: int = 0
-    least: int = 0
-
-    def at(self, position: int) -> int:
-        return max(self.least, self.base - self.step * position)
+    most_ahead: int = 0
+    daily: float = 0.0
+    most_aged: int = 0
 
 
 _WORTH = {
-    DemandKind.PLAYING: _Worth(100, least=100),
-    DemandKind.PINNED: _Worth(95, least=95),
-    DemandKind.NEXT_UP: _Worth(93, 3, 60),
-    DemandKind.ON_DECK: _Worth(70, 3, 50),
-    DemandKind.WATCHLIST: _Worth(45, 2, 35),
-    DemandKind.RECENT: _Worth(30, least=30),
-    DemandKind.TRENDING: _Worth(25, least=25),
+    DemandKind.PLAYING: _Worth(100),
+    DemandKind.PINNED: _Worth(95),
+    DemandKind.NEXT_UP: _Worth(93, 3, 33),
+    DemandKind.ON_DECK: _Worth(70, 3, 20, 0.7, 25),
+    DemandKind.WATCHLIST: _Worth(45, 2, 10, 0.1, 10),
+    DemandKind.RECENT: _Worth(30, daily=0.5, most_aged=5),
+    DemandKind.TRENDING: _Worth(25),
 }
 
 
@@ -58,17 +62,37 @@ class Score:
 def score(demands: Collection[Demand], keep_until: float | None, now: float) -> Score:
     """Return the score of a file from its demands and its retention."""
     if demands:
-        best = max(demands, key=_worth)
-        users = len({demand.user for demand in demands})
-        extra = min(_FURTHER_USERS, users - 1)
-        ahead = f" {best.position} ahead" if best.position else ""
-        also = f", and {users - 1} more" if users > 1 else ""
-        return Score(min(100, _worth(best) + extra), f"{best.kind}{ahead}{also}")
+        best = max(demands, key=lambda demand: _of(demand, now))
+        further = len({demand.user for demand in demands}) - 1
+        value = min(100, _of(best, now) + min(_FURTHER_USERS, further))
+        return Score(value, _breakdown(best, further, now))
     left = (keep_until or 0.0) - now
     if left > 0:
-        return Score(max(1, round(_RETAINED * min(1.0, left / _WEEK))), "retained")
+        value = max(1, round(_RETAINED * min(1.0, left / _WEEK)))
+        return Score(value, f"retained {value}: {left / _DAY:.1f} days are left")
     return Score(0, "nobody wants it")
 
 
-def _worth(demand: Demand) -> int:
-    return _WORTH[demand.kind].at(demand.position)
+def _of(demand: Demand, now: float) -> int:
+    worth = _WORTH[demand.kind]
+    return worth.base - _ahead(worth, demand) - _aged(worth, demand, now)
+
+
+def _ahead(worth: _Worth, demand: Demand) -> int:
+    return min(worth.most_ahead, worth.step * demand.position)
+
+
+def _aged(worth: _Worth, demand: Demand, now: float) -> int:
+    return min(worth.most_aged, int(worth.daily * max(0.0, now - demand.since) / _DAY))
+
+
+def _breakdown(demand: Demand, further: int, now: float) -> str:
+    worth = _WORTH[demand.kind]
+    parts = [f"{demand.kind} {worth.base}"]
+    if ahead := _ahead(worth, demand):
+        parts.append(f"{demand.position} ahead -{ahead}")
+    if aged := _aged(worth, demand, now):
+        parts.append(f"{(now - demand.since) / _DAY:.0f} days old -{aged}")
+    if further > 0:
+        parts.append(f"{further} more {'user' if further == 1 else 'users'} +{min(_FURTHER_USERS, further)}")
+    return ", ".join(parts)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from itertools import takewhile
 
-from daemon.settings.models import Settings, UserSettings
-from daemon.settings.tree import ANY, Key, dotted, flat
+from daemon.settings.models import Settings
+from daemon.settings.tree import Key, dotted, flat
 
 NOT_YET = (
     "notify",
@@ -28,11 +28,9 @@ _RESTART = (
 def not_yet(settings: Settings) -> tuple[str, ...]:
     """Return the dotted keys that are set to something else than the default and have no effect yet."""
     defaults = flat(Settings())
-    nobody = flat(UserSettings())
     found = []
     for key, value in flat(settings).items():
-        default = nobody[key[2:]] if _is_personal(key) else defaults.get(key, defaults)
-        if waits(key) and value != default:
+        if waits(key) and value != defaults.get(key, defaults):
             # Of a list of tables only the list is named.
             found.append(dotted(tuple(takewhile(lambda part: isinstance(part, str), key))))
     return tuple(dict.fromkeys(found))
@@ -40,13 +38,7 @@ def not_yet(settings: Settings) -> tuple[str, ...]:
 
 def waits(key: Key) -> bool:
     """Say whether what `key` sets has no effect yet."""
-    if _is_personal(key):
-        key = ("users", ANY, *key[2:])
     return any(dotted(key[:depth]) in NOT_YET for depth in range(1, len(key) + 1))
-
-
-def _is_personal(key: Key) -> bool:
-    return key[0] == "users" and len(key) > 2  # noqa: PLR2004 - users, Alice, on_deck
 
 
 def restart_needed(old: Settings, new: Settings) -> list[str]:

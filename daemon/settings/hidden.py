@@ -15,6 +15,8 @@ def secrets_of(value: object) -> Iterator[str]:
     elif isinstance(value, BaseModel):
         for name in type(value).model_fields:
             yield from secrets_of(getattr(value, name))
+        # Users' own tables stand beside the fields.
+        yield from secrets_of((value.model_extra or {}).values())
     elif isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping):
         for one in value:
             yield from secrets_of(one)

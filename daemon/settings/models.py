@@ -172,6 +172,7 @@ class RetentionSettings(_Table):
     after_watched: Duration = parse_duration("12h")
     after_stopped: Duration = parse_duration("7d")
     min_stay: Duration = parse_duration("12h")
+    until_needed: bool = False
 
 
 class SpaceSettings(_Table):

@@ -215,9 +215,10 @@ def is_demanded(connection: sqlite3.Connection, plex_path: str, now: float) -> b
 
 def forget_idle(connection: sqlite3.Connection, before: float) -> None:
     """Delete items that nothing refers to any more, and what was watched before `before`."""
+    tables = ("demands", "retentions", "plays", "pins")
+    referred = " UNION ".join(f"SELECT rating_key FROM {table}" for table in tables)
     connection.execute(
-        "DELETE FROM items WHERE rating_key NOT IN (SELECT rating_key FROM demands UNION SELECT rating_key FROM "
-        "retentions UNION SELECT rating_key FROM plays UNION SELECT f.rating_key FROM item_files AS f "
+        f"DELETE FROM items WHERE rating_key NOT IN ({referred} UNION SELECT f.rating_key FROM item_files AS f "
         "JOIN entries USING (plex_path))"
     )
     connection.execute("DELETE FROM watched WHERE at < ?", (before,))

@@ -37,6 +37,13 @@ def open_plays(connection: sqlite3.Connection) -> list[Play]:
     return [play(row) for row in select(connection, f"SELECT {PLAY} FROM plays WHERE stopped_at IS NULL")]
 
 
+def last_watched(connection: sqlite3.Connection, rating_key: str, before: float) -> float | None:
+    """Return when anybody last played an item to its end and stopped before that moment; None: nobody has."""
+    sql = "SELECT max(stopped_at) FROM plays WHERE rating_key = ? AND watched AND stopped_at < ?"
+    (moment,) = select(connection, sql, rating_key, before)[0]
+    return None if moment is None else float(moment)
+
+
 def forget_before(connection: sqlite3.Connection, moment: float) -> None:
     """Delete plays that ended before `moment`."""
     connection.execute("DELETE FROM plays WHERE stopped_at < ?", (moment,))

@@ -106,7 +106,7 @@ def play(row: tuple[Any, ...]) -> Play:
 
 TASK = (
     "id, kind, plex_path, array_path, cache_path, mapping, size, state, priority, why, created_at, attempts, "
-    "not_before, error, bytes_done, bytes_total, started_at, finished_at, forced"
+    "not_before, error, bytes_done, bytes_total, started_at, finished_at, forced, urgent"
 )
 
 
@@ -128,4 +128,5 @@ def task(row: tuple[Any, ...]) -> Task:
         started_at=row[16],
         finished_at=row[17],
         forced=bool(row[18]),
+        urgent=bool(row[19]),
     )

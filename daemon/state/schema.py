@@ -108,6 +108,8 @@ MIGRATIONS: tuple[str, ...] = (
     ) WITHOUT ROWID;
     ALTER TABLE users ADD COLUMN role TEXT NOT NULL DEFAULT '';
 
+    CREATE INDEX plays_by_item ON plays (rating_key, stopped_at);
+
     CREATE TABLE pins (
         rating_key TEXT PRIMARY KEY, type TEXT NOT NULL, title TEXT NOT NULL, since REAL NOT NULL
     ) WITHOUT ROWID;
@@ -124,6 +126,13 @@ MIGRATIONS: tuple[str, ...] = (
 
     -- A task that is not urgent waits for a moment when the array is awake.
     ALTER TABLE tasks ADD COLUMN urgent INTEGER NOT NULL DEFAULT 1;
+    """,
+    """
+    -- What Sonarr and Radarr have said and nobody has acted on yet.
+    CREATE TABLE announced (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, app TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL,
+        tries INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0
+    );
     """,
 )
 

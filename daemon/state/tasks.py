@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
+from types import MappingProxyType
 
 from daemon.model import File, Task, TaskKind, TaskState
 from daemon.state.rows import TASK, from_db, marks, select, task, to_db
 
 _KEEP_FINISHED = 2_000
 """Finished rows beyond so many are forgotten, oldest first."""
+_ORDER = "urgent DESC, priority DESC, id"
+_QUEUED_AT = "max(created_at, not_before)"
+"""Since when a task that is not urgent waits for the array: a failure puts it off anew."""
 
 
 class Merge(Enum):
@@ -35,13 +40,17 @@ def merge(new: TaskKind, waiting: TaskKind | None, running: TaskKind | None) -> 
 
 @dataclass(frozen=True, slots=True)
 class NewTask:
-    """What is asked of the queue. `priority`: higher is claimed first."""
+    """What is asked of the queue. `priority`: higher is claimed first, and what is urgent before all that is not.
+
+    What is not `urgent` waits for a moment when the array is awake; what is `forced` is urgent in any case.
+    """
 
     kind: TaskKind
     file: File
     priority: int
     why: str
     forced: bool = False
+    urgent: bool = True
 
 
 def put(connection: sqlite3.Connection, new: NewTask, now: float) -> int:
@@ -52,9 +61,9 @@ def put(connection: sqlite3.Connection, new: NewTask, now: float) -> int:
     decision = merge(new.kind, waiting.kind if waiting else None, running.kind if running else None)
     if decision is Merge.RAISE and waiting:
         connection.execute(
-            "UPDATE tasks SET priority = ?, why = ?, forced = max(forced, ?), "
+            "UPDATE tasks SET priority = ?, why = ?, urgent = max(?, forced, ?), forced = max(forced, ?), "
             "not_before = iif(?, 0, not_before) WHERE id = ?",
-            (new.priority, new.why, new.forced, new.forced, waiting.id),
+            (new.priority, new.why, new.urgent, new.forced, new.forced, new.forced, waiting.id),
         )
         return waiting.id
     if waiting:
@@ -68,7 +77,7 @@ def _insert(connection: sqlite3.Connection, new: NewTask, now: float) -> int:
     file = new.file
     cursor = connection.execute(
         "INSERT INTO tasks (kind, state, array_path, plex_path, cache_path, mapping, size, priority, why, forced, "
-        "bytes_total, created_at) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "urgent, bytes_total, created_at) VALUES (?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             new.kind,
             to_db(file.array_path),
@@ -79,6 +88,7 @@ def _insert(connection: sqlite3.Connection, new: NewTask, now: float) -> int:
             new.priority,
             new.why,
             new.forced,
+            new.urgent or new.forced,
             file.size,
             now,
         ),
@@ -87,15 +97,30 @@ def _insert(connection: sqlite3.Connection, new: NewTask, now: float) -> int:
     return cursor.lastrowid
 
 
-def claim(connection: sqlite3.Connection, kind: TaskKind, now: float, *, held: Collection[str] = ()) -> Task | None:
-    """Take the first waiting task of a kind, leaving out mappings that are held. A file that is busy waits."""
+def claim(
+    connection: sqlite3.Connection,
+    kind: TaskKind,
+    now: float,
+    *,
+    held: Collection[str] = (),
+    ripe: float = math.inf,
+    awake: Mapping[str, float] = MappingProxyType({}),
+) -> Task | None:
+    """Take the first waiting task of a kind, leaving out mappings that are held. A file that is busy waits.
+
+    One that is not urgent is taken if it was queued, or put off, until `ripe`; or if the array of its mapping is
+    `awake`, and has been since a moment for which the task is not put off: what failed is not tried again and again
+    on disks that only its own tries keep awake.
+    """
+    along = " OR ".join(["(mapping = ? AND not_before <= ?)"] * len(awake)) or "FALSE"
     sql = (
         f"SELECT {TASK} FROM tasks AS t WHERE state = 'queued' AND kind = ? AND not_before <= ? "
-        f"AND mapping NOT IN ({marks(len(held))}) AND NOT EXISTS "
+        f"AND (urgent OR {_QUEUED_AT} <= ? OR {along}) AND mapping NOT IN ({marks(len(held))}) AND NOT EXISTS "
         "(SELECT 1 FROM tasks AS r WHERE r.state = 'running' AND r.array_path = t.array_path) "
-        "ORDER BY priority DESC, id LIMIT 1"
+        f"ORDER BY {_ORDER} LIMIT 1"
     )
-    rows = select(connection, sql, kind, now, *held)
+    since = [value for pair in awake.items() for value in pair]
+    rows = select(connection, sql, kind, now, ripe, *since, *held)
     if not rows:
         return None
     found = task(rows[0])
@@ -165,7 +190,7 @@ def get(connection: sqlite3.Connection, task_id: int) -> Task | None:
 
 def in_state(connection: sqlite3.Connection, *states: TaskState) -> list[Task]:
     """Return the tasks in these states, in the order of the queue."""
-    sql = f"SELECT {TASK} FROM tasks WHERE state IN ({marks(len(states))}) ORDER BY priority DESC, id"
+    sql = f"SELECT {TASK} FROM tasks WHERE state IN ({marks(len(states))}) ORDER BY {_ORDER}"
     return [task(row) for row in select(connection, sql, *states)]
 
 
@@ -178,6 +203,13 @@ def next_wait(connection: sqlite3.Connection, now: float) -> float | None:
     """Return when the next waiting task that is put off may be claimed."""
     sql = "SELECT min(not_before) FROM tasks WHERE state = 'queued' AND not_before > ?"
     (moment,) = select(connection, sql, now)[0]
+    return None if moment is None else float(moment)
+
+
+def next_ripe(connection: sqlite3.Connection, kind: TaskKind, ripe: float) -> float | None:
+    """Return since when the first of the tasks waits that are not urgent and not `ripe` yet."""
+    sql = f"SELECT min({_QUEUED_AT}) FROM tasks WHERE state = 'queued' AND kind = ? AND NOT urgent AND {_QUEUED_AT} > ?"
+    (moment,) = select(connection, sql, kind, ripe)[0]
     return None if moment is None else float(moment)
 
 

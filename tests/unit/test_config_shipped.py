@@ -16,7 +16,18 @@ from tests.support.configs import write
 SHIPPED = Path(__file__).parents[2] / "config.toml"
 
 EFFECTIVE = {
-    "plex": {"url", "token", "token_file", "libraries", "verify_tls"},
+    "plex": {
+        "url",
+        "token",
+        "token_file",
+        "libraries",
+        "verify_tls",
+        "tv_url",
+        "clients_url",
+        "discover_url",
+        "metadata_url",
+        "community_url",
+    },
     "mapping.*": {
         "name",
         "plex",
@@ -31,8 +42,13 @@ EFFECTIVE = {
         "anchor",
     },
     "playback": {"cache_current", "next_episodes", "next_min_runtime", "min_play", "stale_session"},
-    "users": {"exclude"},
-    "retention": {"after_watched", "after_stopped", "min_stay"},
+    "on_deck": {"enabled", "episodes", "max_age"},
+    "watchlist": {"enabled", "episodes", "max_age", "rss"},
+    "recent": {"enabled", "max_age", "watched_shows_only"},
+    "trending": {"enabled", "url", "client_id", "movies", "refresh"},
+    "users": {"exclude", "inactive_after"},
+    "users.*": {"on_deck", "watchlist", "on_deck_max_age", "watchlist_max_age", "token", "pin"},
+    "retention": {"after_watched", "after_stopped", "min_stay", "until_needed"},
     "space": {"limit", "min_free", "quota", "evict_to"},
     "transfer": {
         "to_cache",
@@ -43,7 +59,7 @@ EFFECTIVE = {
         "sidecars",
         "hardlinks",
     },
-    "schedule": {"refresh"},
+    "schedule": {"refresh", "cron", "array_window", "spin_down"},
     "web": {"listen", "password_hash", "api_key", "webhook_secret", "trusted_proxies"},
     "log": {"level", "format", "file"},
     "state": {"directory", "shutdown_grace"},
@@ -139,12 +155,8 @@ def test_what_is_effective_is_not_marked_as_later() -> None:
 @pytest.mark.parametrize(
     ("text", "keys"),
     [
-        ("[on_deck]\nepisodes = 4\nenabled = true\n", ("on_deck.episodes",)),
-        ("[users]\ninactive_after = '30d'\nexclude = ['Bob']\n", ("users.inactive_after",)),
-        ("[users.Bob]\non_deck = false\nwatchlist = true\n", ("users.Bob.on_deck",)),
-        ("[schedule]\ncron = '5 4 * * *'\nrefresh = '2h'\n", ("schedule.cron",)),
+        ("[notify]\nlevels = ['error']\n", ("notify.levels",)),
         ("[[arr.instance]]\nname='s'\nkind='sonarr'\nurl='http://h'\napi_key='k'\n", ("arr.instance",)),
-        ("[plex]\ntv_url = 'http://proxy'\nurl = 'http://plex'\n", ("plex.tv_url",)),
     ],
 )
 def test_what_is_set_and_has_no_effect_yet_is_named(text: str, keys: tuple[str, ...], tmp_path: Path) -> None:

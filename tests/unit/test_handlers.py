@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from daemon.config import build
 from daemon.model import (
     Changes,
@@ -90,6 +92,24 @@ def test_a_watched_item_stays_only_for_after_watched() -> None:
     changes = playback.stopped(PlaybackStopped(play(ITEM, watched=True), NOW + 5), [], SETTINGS)
 
     assert [(one.until, one.why) for one in changes.put_retentions] == [(NOW + 5 + 12 * HOUR, "watched")]
+
+
+@pytest.mark.parametrize(("days", "kept"), [(0.1, 0.5), (3, 6), (30, 60), (31, 0.5)])
+def test_what_is_watched_again_before_long_stays_for_twice_the_time_in_between(days: float, kept: float) -> None:
+    stop = PlaybackStopped(play(ITEM, watched=True), NOW + 5)
+    made = [demand(DemandKind.NEXT_UP, "2", play="p1")]
+    changes = playback.stopped(stop, made, SETTINGS, watched_before=NOW + 5 - days * 24 * HOUR)
+
+    assert [one.until for one in changes.put_retentions] == [pytest.approx(NOW + 5 + kept * 24 * HOUR)]
+    assert changes.put_demands[0].until == NOW + 5 + 7 * 24 * HOUR
+
+
+def test_a_favourite_that_was_not_watched_to_its_end_stays_as_anything_else() -> None:
+    changes = playback.stopped(
+        PlaybackStopped(play(ITEM), NOW + 600), [], SETTINGS, watched_before=NOW - 30 * 24 * HOUR
+    )
+
+    assert [one.until for one in changes.put_retentions] == [NOW + 600 + 7 * 24 * HOUR]
 
 
 def test_a_retention_of_0_retains_nothing() -> None:

@@ -7,6 +7,7 @@ from daemon.model import DemandKind, Holding, Plan, Room, Want
 from daemon.planning.planner import Situation, plan
 from tests.support.values import GB, NOW, demand, holding, room, want
 
+DAY = 86_400.0
 PLAYING = demand(DemandKind.PLAYING)
 NEXT = demand(DemandKind.NEXT_UP, position=1)
 WATCHLIST = demand(DemandKind.WATCHLIST)
@@ -179,3 +180,55 @@ def test_a_pinned_file_never_leaves() -> None:
     made = planned([want("new", PLAYING, size=50 * GB)], [pinned], room(free=0, own=80 * GB))
 
     assert outs(made) == []
+
+
+def test_what_nobody_wants_stays_until_its_room_is_needed_where_that_is_set() -> None:
+    rules = build({"space": {"limit": "90%", "min_free": "0", "evict_to": "90%"}, "retention": {"until_needed": True}})
+    held = [holding("older", age=9 * DAY), holding("old", age=8 * DAY)]
+
+    assert outs(planned(holdings=held, rules=rules)) == []
+    assert outs(planned([want("new", WATCHLIST, size=GB)], held, room(free=10 * GB, own=2 * GB), rules)) == ["older"]
+
+
+def test_a_file_that_is_read_from_the_array_now_is_copied_for_nobody_who_wants_it_later() -> None:
+    on_deck, playing = want("deck", demand(DemandKind.ON_DECK)), want("playing", PLAYING)
+    paths = frozenset(one.file.array_path for one in (on_deck, playing))
+
+    assert ins(planned([on_deck, playing], playing=paths)) == ["playing"]
+    assert ins(planned([on_deck])) == ["deck"]
+
+
+def test_a_wish_that_is_worth_hardly_more_pushes_nothing_out() -> None:
+    listed, decked = demand(DemandKind.WATCHLIST), demand(DemandKind.ON_DECK, position=1)
+    held = [holding("held", demand(DemandKind.ON_DECK, position=4))]
+
+    assert outs(planned([want("new", decked)], held, room(free=10 * GB, own=GB))) == []
+    assert outs(planned([want("new", decked)], [holding("held", listed)], room(free=10 * GB, own=GB))) == ["held"]
+
+
+def test_disks_are_woken_for_what_is_next_and_not_for_what_may_wait() -> None:
+    wants = [
+        want("playing", PLAYING),
+        want("soon", demand(DemandKind.NEXT_UP, position=2)),
+        want("later", demand(DemandKind.NEXT_UP, position=3)),
+        want("deck", demand(DemandKind.ON_DECK)),
+        want("deck after", demand(DemandKind.ON_DECK, position=1)),
+        want("listed", WATCHLIST),
+    ]
+
+    made = planned(wants)
+
+    assert [name for name, one in zip(ins(made), made.cache_ins, strict=True) if one.urgent] == [
+        "playing",
+        "soon",
+        "deck",
+    ]
+
+
+def test_what_leaves_is_urgent_only_where_its_room_is_needed_soon() -> None:
+    old = holding("old", size=30 * GB)
+    tight = room(free=15 * GB, own=30 * GB)
+
+    assert [one.urgent for one in planned(holdings=[old]).evictions] == [False]
+    assert [one.urgent for one in planned([want("new", NEXT, size=20 * GB)], [old], tight).evictions] == [True]
+    assert [one.urgent for one in planned([want("new", WATCHLIST, size=20 * GB)], [old], tight).evictions] == [False]
