@@ -110,7 +110,7 @@ class App:
 
     async def _sources(self, store: Store) -> None:
         core = self.core
-        async with WebServer(core.web_context()) as server, asyncio.TaskGroup() as group:
+        async with core.sourcing.outbound, WebServer(core.web_context()) as server, asyncio.TaskGroup() as group:
             self.url = server.url
             group.create_task(core.dispatcher.run(), name="planner")
             group.create_task(core.listener.run(), name="listener")

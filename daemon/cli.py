@@ -15,6 +15,7 @@ from daemon.commands.audit import audit
 from daemon.commands.context import Context
 from daemon.commands.remote import commands
 from daemon.commands.restore import restore
+from daemon.commands.simulate import simulate
 from daemon.errors import ConfigError, OndeckdError
 from daemon.units import WrongValue, parse_duration
 
@@ -83,7 +84,7 @@ def hash_password(password: str) -> None:
     click.echo(hashed(password))
 
 
-for command in (*commands, audit, restore):
+for command in (*commands, audit, restore, simulate):
     cli.add_command(command)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from dataclasses import replace
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, replace
 from functools import partial
+from pathlib import PurePosixPath
 
 import structlog
 
@@ -16,6 +18,9 @@ from daemon.storage.placement import Placement, Progress
 from daemon.storage.walk import Settled
 
 log = structlog.get_logger()
+
+_FOLLOW = "follow "
+"""Begins the step of a journal row of a file that gets another name; what follows says which, in JSON."""
 
 
 def _silent(_done: int, _total: int) -> None:
@@ -71,6 +76,71 @@ class Custody:
             gone.append(entry)
         return gone
 
+    async def delete(
+        self, array_path: str, *, replaced_by: Sequence[File] = (), aside: bool = False
+    ) -> tuple[list[Entry], list[Settled]]:
+        """Delete what is left of a video that somebody else has deleted, and of its sidecars; see `Placement.delete`.
+
+        Return what is gone, and what had to stay and why. The video first: if it has to stay, all of it does.
+        """
+        family = await self._store.run(lambda connection: ledger.family(connection, array_path))
+        gone, kept = [], []
+        for entry in family:
+            path = entry.file.array_path
+            try:
+                settled = await self._placement.delete(entry, replaced_by=replaced_by, aside=aside, note=self._note)
+            except UnsafeEvict as error:
+                settled = Settled(entry, cached=True, why=str(error))
+            if not settled.cached:
+                await self._store.run(partial(left, array_path=path))
+                gone.append(entry)
+                continue
+            await self._store.run(partial(journal.end, array_path=path))
+            kept.append(settled)
+            if not entry.parent:
+                break
+            # It is still there: what it belonged to has gone, and by and by it leaves the cache in the usual way.
+        return gone, kept
+
+    async def follow(self, old: File, new: File) -> list[Entry]:
+        """Have a cached video, and its sidecars, be known under the name that somebody else gave it.
+
+        Return the entries that there are instead. UnsafeEvict where the video was not renamed in a way that can be
+        followed; a sidecar that was not stays as it is.
+        """
+        family = await self._store.run(lambda connection: ledger.family(connection, old.array_path))
+        followed: list[Entry] = []
+        for entry in family:
+            target = _renamed(entry, old, new)
+            if target is None:
+                continue
+            try:
+                followed.append(await self._follow(entry, target, new.array_path if entry.parent else ""))
+            except UnsafeEvict as error:
+                # It is refused before anything is changed.
+                await self._store.run(partial(journal.end, array_path=entry.file.array_path))
+                if not entry.parent:
+                    raise
+                log.info("sidecar_not_followed", path=entry.file.array_path, why=str(error))
+        return followed
+
+    async def _follow(self, entry: Entry, new: File, parent: str) -> Entry:
+        await self._note(Intent(entry, Goal.CACHED, f"{_FOLLOW}{json.dumps([asdict(new), parent])}"))
+        now = replace(await self._placement.follow(entry, new), parent=parent)
+        await self._store.run(partial(_moved, old=entry, new=now))
+        return now
+
+    async def _finish_following(self, intent: Intent) -> Settled | None:
+        """Go on with a renaming that was interrupted; None where it cannot be followed any more."""
+        if not intent.step.startswith(_FOLLOW):
+            return None
+        new, parent = json.loads(intent.step.removeprefix(_FOLLOW))
+        try:
+            return Settled(await self._follow(intent.entry, File(**new), parent), cached=True)
+        except StorageError as error:
+            log.debug("renaming_not_followed", path=intent.entry.file.array_path, why=str(error))
+            return None
+
     async def give_back(self, entries: Iterable[Entry]) -> None:
         """Take off the cache again what was just brought in and is not recorded yet."""
         for entry in entries:
@@ -84,7 +154,9 @@ class Custody:
         """
         done = []
         for intent in await self._store.run(partial(journal.rows, array_path=array_path)):
-            if (settled := await self._settled(intent)) is not None:
+            if (followed := await self._finish_following(intent)) is not None:
+                done.append(followed)
+            elif (settled := await self._settled(intent)) is not None:
                 await self._store.run(partial(_settle, settled=settled))
                 done.append(settled)
         return done
@@ -134,6 +206,25 @@ def left(connection: Connection, array_path: str) -> None:
     """Record that a file is no longer on the cache."""
     ledger.drop_entry(connection, array_path)
     journal.end(connection, array_path)
+
+
+def _moved(connection: Connection, *, old: Entry, new: Entry) -> None:
+    left(connection, old.file.array_path)
+    entered(connection, [new])
+
+
+def _renamed(entry: Entry, video: File, new: File) -> File | None:
+    """Return what a file of a video's family is called after the video was renamed; None where nobody can tell."""
+    if not entry.parent:
+        return new
+    views = ("plex_path", "array_path", "cache_path")
+    before = [PurePosixPath(getattr(video, view)).with_suffix("").as_posix() for view in views]
+    after = [PurePosixPath(getattr(new, view)).with_suffix("").as_posix() for view in views]
+    paths = [getattr(entry.file, view) for view in views]
+    ends = {path.removeprefix(stem) for path, stem in zip(paths, before, strict=True)}
+    if len(ends) != 1 or not (end := ends.pop()).startswith(".") or "/" in end:
+        return None
+    return replace(entry.file, **{view: stem + end for view, stem in zip(views, after, strict=True)})
 
 
 def _settle(connection: Connection, *, settled: Settled) -> None:

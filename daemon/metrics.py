@@ -27,6 +27,7 @@ class _Live(Collector):
         self.cached: Callable[[], tuple[int, int]] = lambda: (0, 0)
         self.connected: Callable[[], bool] = lambda: False
         self.age: Callable[[], float | None] = lambda: None
+        self.arrays: Callable[[], Mapping[str, bool]] = dict
 
     def collect(self) -> Iterator[Metric]:
         files, size = self.cached()
@@ -41,6 +42,10 @@ class _Live(Collector):
         yield GaugeMetricFamily(
             "ondeckd_notifications_connected", "1 while Plex's notifications arrive.", int(self.connected())
         )
+        arrays = GaugeMetricFamily("ondeckd_array_awake", "1 while the mapping's array is awake.", labels=["mapping"])
+        for mapping, awake in self.arrays().items():
+            arrays.add_metric([mapping], int(awake))
+        yield arrays
         age = self.age()
         yield GaugeMetricFamily(
             "ondeckd_notification_age_seconds",
@@ -73,6 +78,7 @@ class Metrics:
         self._array = self._counter(
             "array_operations", "Operations that touched the array, and why.", "operation", "reason"
         )
+        self._wakeups = self._counter("array_wakeups", "Times that plays, or ondeckd itself, woke an array.", "reason")
         self._copies = self._histogram("copy_seconds", "How long one file's copy took.", _COPY)
         self._reaction = self._histogram(
             "event_to_task_seconds", "From Plex's notification to the committed tasks.", _REACTION
@@ -83,6 +89,8 @@ class Metrics:
             self._plays.labels(tier)
         for direction in ("to_cache", "to_array"):
             self._copied.labels(direction)
+        for reason in ("play", "copy", "evict"):
+            self._wakeups.labels(reason)
 
     def play(self, tier: str) -> None:
         """Count a play that `tier` (``cache`` or ``array``) served at its start."""
@@ -106,6 +114,10 @@ class Metrics:
         """Count one `operation` (``open``, ``stat``, ``list``, …) on the array, done for `reason`."""
         self._array.labels(operation, reason).inc()
 
+    def array_woken(self, reason: str) -> None:
+        """Count that an array was woken; `reason` is ``play``, ``copy``, ``evict``, or an operation's own."""
+        self._wakeups.labels(reason).inc()
+
     def plex_request(self, call: str, seconds: float) -> None:
         """Note how long Plex took to answer `call`."""
         self._requests.labels(call).observe(seconds)
@@ -117,6 +129,10 @@ class Metrics:
     def watch_cached(self, cached: Callable[[], tuple[int, int]]) -> None:
         """Take number and bytes of the cached files from `cached` at each scrape; it must not block."""
         self._live.cached = cached
+
+    def watch_arrays(self, arrays: Callable[[], Mapping[str, bool]]) -> None:
+        """Take from `arrays`, at each scrape, whether each mapping's array is awake; it must not block."""
+        self._live.arrays = arrays
 
     def watch_notifications(self, connected: Callable[[], bool], age: Callable[[], float | None]) -> None:
         """Take the state of Plex's notifications from these at each scrape; `age` in seconds, None: never."""

@@ -7,6 +7,7 @@ as a string; the owner is always ``OWNER``.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -430,6 +431,7 @@ class PlannedEviction:
     score: int
     why: str
     urgent: bool = False
+    demands: tuple[Demand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -439,6 +441,7 @@ class Refusal:
     file: File
     score: int
     why: str
+    demands: tuple[Demand, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -446,7 +449,8 @@ class Plan:
     """What goes in and what goes out, in order. `next_due`: when time alone changes the answer.
 
     `pressed`: something did not fit, or a limit is passed. `over`: a limit stays passed, since nothing more may leave.
-    `ranking` are the array paths and scores of what would leave next, the first of many.
+    `ranking` are the array paths and scores of what would leave next, the first of many. `rooms`: the cache file system
+    of each mapping, as it was.
     """
 
     cache_ins: tuple[PlannedCacheIn, ...] = ()
@@ -456,3 +460,4 @@ class Plan:
     pressed: bool = False
     over: bool = False
     ranking: tuple[tuple[str, int], ...] = ()
+    rooms: Mapping[str, Room] = field(default_factory=dict)

@@ -13,7 +13,7 @@ import structlog
 from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.dispatch import Dispatcher
-from daemon.errors import PlexError, RemoteBusy, RemoteError
+from daemon.errors import PlexError, PlexUnauthorized, RemoteBusy, RemoteError, RemoteRefused
 from daemon.feed import Feed
 from daemon.live import Live
 from daemon.model import DemandKind, Fetched, Person, User
@@ -40,6 +40,8 @@ class _Outcome:
     user: User
     fetched: Fetched | None
     problem: str = ""
+    again: bool = True
+    """Whether trying it again before long may help."""
 
     @property
     def key(self) -> tuple[DemandKind, str]:
@@ -53,9 +55,10 @@ class _Outcome:
 class Refresher:
     """Keeps the demands of all sources current. One refresh at a time; what is asked for meanwhile comes next.
 
-    `people` says who there is, and whether that is the whole truth now. A source that fails changes no demand; it is
-    tried again sooner than the schedule says. `also` is what else belongs to a scheduled refresh; `seed` sets this
-    installation's jitter apart from others'. What is not `is_current` any more when it has been read is left out.
+    `people` says who there is, and whether that is the whole truth now; `refused` is told whose token did not do. A
+    source that fails changes no demand; it is tried again sooner than the schedule says. `also` is what else belongs to
+    a scheduled refresh; `seed` sets this installation's jitter apart from others'. What is not `is_current` any more
+    when it has been read is left out.
     """
 
     def __init__(
@@ -67,6 +70,7 @@ class Refresher:
         dispatcher: Dispatcher,
         *,
         people: Callable[[], Awaitable[tuple[Sequence[Person], bool]]],
+        refused: Callable[[Person], None],
         personal: Sequence[PersonalSource],
         common: Sequence[CommonSource],
         also: Callable[[], Awaitable[None]],
@@ -79,6 +83,7 @@ class Refresher:
         self._feed = feed
         self._dispatcher = dispatcher
         self._people = people
+        self._refused = refused
         self._personal = personal
         self._common = common
         self._also = also
@@ -151,10 +156,21 @@ class Refresher:
             for person in people:
                 user = person.user
                 if _reads(settings, source.kind, user) and (whole or _among(wanted, source.kind, user.id)):
-                    yield self._read(limit, source.kind, user, partial(source.fetch, person))
+                    yield self._read(limit, source.kind, user, partial(self._fetch, source, person))
         for common in self._common:
             if _enabled(settings, common.kind) and (whole or _among(wanted, common.kind, "")):
                 yield self._read(limit, common.kind, User("", ""), common.fetch)
+
+    async def _fetch(self, source: PersonalSource, person: Person) -> Fetched:
+        try:
+            return await source.fetch(person)
+        except PlexUnauthorized:
+            self._refused(person)
+            raise
+        except RemoteRefused:
+            if person.account_token:  # without one it is a friend's list that is private
+                self._refused(person)
+            raise
 
     async def _read(
         self, limit: asyncio.Semaphore, kind: DemandKind, user: User, fetch: Callable[[], Awaitable[Fetched]]
@@ -165,7 +181,9 @@ class Refresher:
         except (PlexError, RemoteError) as error:
             if isinstance(error, RemoteBusy):
                 self._retry = max(self._retry, error.after)
-            return _Outcome(kind, user, None, str(error))
+            # Another token comes by the schedule, or when plex.tv has given one; asking again with this one is idle.
+            again = not isinstance(error, PlexUnauthorized | RemoteRefused)
+            return _Outcome(kind, user, None, str(error), again=again)
 
     async def _record(
         self,
@@ -214,7 +232,7 @@ class Refresher:
             self._feed.publish("notice", {"level": "warning", "text": text})
         if not self._failing:
             self._retry, self._retry_at = _FIRST_RETRY, None
-        elif self._retry_at is None:
+        elif self._retry_at is None and any(one.again for one in outcomes if one.fetched is None):
             self._retry_at = self._clock.now() + self._retry
             self._retry = min(_LONGEST_RETRY, self._retry * 2)
 

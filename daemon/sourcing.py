@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
 from daemon.given import Given
 from daemon.live import Live
-from daemon.model import Person
+from daemon.model import DemandKind, Person
+from daemon.outbound import Outbound
+from daemon.pinning import Pinning
+from daemon.plex.accounts import Accounts
+from daemon.plex.discover import Discover
 from daemon.plex.library import PlexLibrary
+from daemon.plex.rss import FeedReader
 from daemon.refreshing import Refresher
-from daemon.sources.base import CommonSource, PersonalSource
+from daemon.rooms import Rooms
+from daemon.sources.feeds import Feeds
+from daemon.sources.index import LibraryIndex
+from daemon.sources.on_deck import OnDeck
+from daemon.sources.pins import Pins
+from daemon.sources.recent import Recent
+from daemon.sources.shelf import Shelf
+from daemon.sources.trending import Trending
+from daemon.sources.watchlist import Watchlist
+from daemon.state.store import Connection
+from daemon.users import Users
 
 
 class Sourcing:
-    """Everything that asks who wants what."""
+    """Everything that asks who wants what. `outbound` has to be entered before anything is read."""
 
     def __init__(
         self,
@@ -24,24 +39,60 @@ class Sourcing:
         feed: Feed,
         dispatcher: Dispatcher,
         library: PlexLibrary,
+        rooms: Rooms,
         *,
+        look: Callable[[Iterable[str]], Awaitable[None]],
         also: Callable[[], Awaitable[None]],
     ) -> None:
-        personal: list[PersonalSource] = []
-        common: list[CommonSource] = []
+        self._live = live
+        store, clock, settings = given.store, given.clock, lambda: live.settings
+        self.outbound = Outbound(clock)
+        self.accounts = Accounts(settings, self.outbound, library, clock, given.directory)
+        self.index = LibraryIndex(library, store, clock)
+        self.users = Users(store, settings, clock, self.accounts.known)
+        discover = Discover(self.outbound, settings, clock)
+        shelf = Shelf(library, clock)
+        self._pins = Pins(library, store)
         self.refresher = Refresher(
-            given.store,
+            store,
             live,
-            given.clock,
+            clock,
             feed,
             dispatcher,
             people=self._people,
-            personal=personal,
-            common=common,
+            refused=self.accounts.refused,
+            personal=[
+                OnDeck(library, settings),
+                Watchlist(discover, self.index, shelf, store, settings, clock, self._owner_token),
+            ],
+            common=[
+                self._pins,
+                Feeds(FeedReader(self.outbound), library, self.index, shelf, store, settings, clock),
+                Recent(library, store, settings, clock),
+                Trending(library, self.index, store, self.outbound, settings, clock),
+            ],
             also=also,
             seed=lambda: library.machine_identifier,
-            is_current=lambda _connection, _kind: True,
+            is_current=self._is_current,
+        )
+        self.pinning = Pinning(
+            store,
+            live,
+            clock,
+            dispatcher,
+            library,
+            measure=rooms.measure,
+            look=look,
+            changed=lambda: self.refresher.soon({DemandKind.PINNED}, ""),
         )
 
+    def _owner_token(self) -> str:
+        return self._live.settings.plex.token.get_secret_value()
+
     async def _people(self) -> tuple[Sequence[Person], bool]:
-        return (), False
+        people = await self.accounts.people()
+        return people, not self.accounts.problem
+
+    def _is_current(self, connection: Connection, kind: DemandKind) -> bool:
+        """Say whether what a source has read may be recorded: not if somebody has pinned something meanwhile."""
+        return kind is not DemandKind.PINNED or self._pins.is_current(connection)

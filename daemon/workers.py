@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
@@ -11,6 +13,8 @@ from daemon.holds import Holds
 from daemon.jobs import Jobs
 from daemon.live import Live
 from daemon.model import Task, TaskKind
+from daemon.planning.waiting import next_moment, ripe_before
+from daemon.quiet import ArrayWatch
 from daemon.state import tasks
 from daemon.state.store import Connection, Store
 
@@ -22,8 +26,8 @@ class Workers:
     """Runs tasks until told to stop.
 
     `may_evict` says whether all that plays now is recorded; while it is not, nothing leaves. `paused` stops new
-    tasks. `stop` lets running ones finish; cancelling `run` abandons them safely: the temporary file goes, the row
-    waits again.
+    tasks. Without `arrays` nothing waits for an array to be awake. `stop` lets running ones finish; cancelling `run`
+    abandons them safely: the temporary file goes, the row waits again.
     """
 
     def __init__(
@@ -36,8 +40,10 @@ class Workers:
         holds: Holds,
         *,
         may_evict: Callable[[], bool],
+        arrays: ArrayWatch | None = None,
     ) -> None:
         self._may_evict = may_evict
+        self._arrays = arrays
         self._store = store
         self._live = live
         self._clock = clock
@@ -78,7 +84,8 @@ class Workers:
                 if task is None:
                     await self._dispatcher.tasks_added.wait(heard, wait)
                     continue
-                await self._jobs.attend(task)
+                with self._arrays.during(task) if self._arrays else nullcontext():
+                    await self._jobs.attend(task)
         finally:
             self._started[kind] -= 1
 
@@ -88,13 +95,20 @@ class Workers:
             return None, None
         if kind is TaskKind.EVICT and not self._may_evict():
             return None, _LOOK_AGAIN  # what waits to leave may be playing now
-        now = self._clock.now()
+        now, schedule = self._clock.now(), self._live.settings.schedule
         held = self._holds.held(kind)
+        awake = self._arrays.awake() if self._arrays else {}
+        ripe = ripe_before(schedule, now) if self._arrays else math.inf
 
-        def work(connection: Connection) -> tuple[Task | None, float | None]:
-            found = tasks.claim(connection, kind, now, held=held)
-            return found, None if found else tasks.next_wait(connection, now)
+        def work(connection: Connection) -> tuple[Task | None, list[float]]:
+            if found := tasks.claim(connection, kind, now, held=held, ripe=ripe, awake=awake):
+                return found, []
+            moments = [tasks.next_wait(connection, now)]
+            if (queued_at := tasks.next_ripe(connection, kind, ripe)) is not None:
+                moments.append(next_moment(queued_at=queued_at, schedule=schedule, now=now))
+            return None, [one for one in moments if one is not None]
 
-        found, moment = await self._store.run(work)
-        moments = [one for one in (moment, self._holds.next_release()) if one is not None]
+        found, moments = await self._store.run(work)
+        if (release := self._holds.next_release()) is not None:
+            moments.append(release)
         return found, max(0.0, min(moments) - now) if moments else None

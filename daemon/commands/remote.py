@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
@@ -62,13 +63,50 @@ def plan(context: Context, as_json: bool) -> None:
     _run(context, work)
 
 
+def _part_of_a_list(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of a command that shows a list."""
+    for option in (
+        as_json_option,
+        click.option("--sort", default="", help="A field to sort by; -FIELD: the largest first."),
+        click.option("--query", "-q", "q", default="", help="Show only what contains this."),
+        click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many before."),
+        click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Show so many."),
+    ):
+        command = option(command)
+    return command
+
+
+_LONGEST_SEARCH = 200
+_KEY_IN_URL = re.compile(r"metadata(?:/|%2F)(\d+)", re.IGNORECASE)
+
+
+@click.command()
+@click.argument("target", default="")
+@_part_of_a_list
+@click.pass_obj
+def files(context: Context, /, *, target: str, as_json: bool, **asked: str | int) -> None:
+    """Show the files on the cache and on their way: why, for whom, until when.
+
+    TARGET (a rating key, a Plex URL, a path, or some text) shows what it names; a single file in full.
+    """
+    from daemon.commands import listings  # noqa: PLC0415 - likewise
+
+    key = _KEY_IN_URL.search(target)
+    wanted = key[1] if key else _absolute(target)
+    query = {name: str(value) for name, value in asked.items()}
+    if wanted:
+        query["q"] = wanted[-_LONGEST_SEARCH:]
+
+    async def work(client: Client) -> int:
+        listings.show_files(await client.get("files", query), wanted, as_json=as_json)
+        return 0
+
+    _run(context, work)
+
+
 def _list_command(name: str, text: str) -> click.Command:
     @click.command(name, help=text)
-    @click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Show so many.")
-    @click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many before.")
-    @click.option("--query", "-q", "q", default="", help="Show only what contains this.")
-    @click.option("--sort", default="", help="A field to sort by; -FIELD: the largest first.")
-    @as_json_option
+    @_part_of_a_list
     @click.pass_obj
     def command(context: Context, /, *, as_json: bool, **asked: str | int) -> None:
         from daemon.commands import listings  # noqa: PLC0415 - likewise
@@ -95,7 +133,10 @@ def _target_command(name: str, text: str) -> click.Command:
 
         async def work(client: Client) -> int:
             async def ask() -> list[int]:
-                ids: list[int] = (await client.post(name, body))["tasks"]
+                answer = await client.post(name, body)
+                if answer.get("note"):
+                    click.echo(answer["note"], err=True)
+                ids: list[int] = answer["tasks"]
                 return ids
 
             return await (_ask_and_wait(client, ask, as_json=as_json) if wait else _ask(ask, as_json=as_json))
@@ -191,12 +232,16 @@ def _complain(message: str) -> None:
 
 commands: tuple[click.Command, ...] = (
     status,
-    _list_command("files", "Show the files on the cache and on their way."),
+    files,
     _list_command("tasks", "Show the tasks, the newest first."),
     _list_command("sessions", "Show what plays now."),
     plan,
     _target_command("cache", "Bring TARGET onto the cache: a rating key, a Plex URL, or a path on any tier."),
     _target_command("evict", "Take TARGET off the cache: a rating key, a Plex URL, or a path on any tier."),
+    _target_command("pin", "Keep TARGET on the cache for good, and every new episode of it; named as for `cache`."),
+    _target_command("unpin", "Take the pin of TARGET back: its files leave as all others do."),
+    _list_command("users", "Show who uses the server, whether they count, and how what they want is read."),
+    _list_command("pins", "Show what is pinned."),
     _plain_command("pause", "Start no new tasks.", "paused: no new task starts"),
     _plain_command("resume", "Start tasks again.", "tasks start again"),
     _plain_command("stop", "End running copies cleanly.", "what runs is being ended"),

@@ -78,7 +78,7 @@ class Engine:
         client: str = "tv",
         product: str = "Plex for Android (TV)",
         version: int = 0,
-        queue: Sequence[str] | None = None,
+        queue: Sequence[str] | PlayQueue | None = None,
         transcode: bool = False,
         buffering: bool = False,
         autoplay: str = "new",
@@ -189,7 +189,7 @@ class Engine:
             offset=0.0,
             client=session.client,
             product=session.product,
-            queue=session.queue.keys if session.queue else None,
+            queue=session.queue,
             transcode=bool(session.transcode),
             autoplay=session.autoplay,
             session_key=session.session_key if same_key else "",
@@ -281,7 +281,9 @@ class Engine:
         await self.clock.sleep(self.lag.frames)
         self.hub.publish(PLAYING, entry, person=person)
 
-    def _make_queue(self, node: Node, keys: Sequence[str] | None) -> PlayQueue | None:
+    def _make_queue(self, node: Node, keys: Sequence[str] | PlayQueue | None) -> PlayQueue | None:
+        if isinstance(keys, PlayQueue):
+            return keys
         if keys is not None:
             return self.queues.make(keys)
         if not trackable(node):

@@ -119,6 +119,7 @@ class Library:
             siblings.append(node.key)
         for section in self.sections.values():
             section.keys.sort(key=self._sort_title)
+            section.changes += 1
         self.revision += 1
 
     def add(self, node: Node) -> Node:
@@ -130,7 +131,7 @@ class Library:
             insort(self.items[node.parent].children, node.key, key=lambda key: self.items[key].index)
         elif node.section != TRANSIENT:
             insort(self.sections[node.section].keys, node.key, key=self._sort_title)
-        self.revision += 1
+        self._changed(node)
         return node
 
     def set_versions(self, key: str, versions: tuple[Version, ...], *, at: int) -> None:
@@ -138,7 +139,7 @@ class Library:
         node = self.items[key]
         node.versions = versions
         node.updated_at = at
-        self.revision += 1
+        self._changed(node)
 
     def remove(self, key: str) -> list[Node]:
         """Take an item out with all below it; a season or show that is then empty goes with it."""
@@ -146,7 +147,7 @@ class Library:
         gone = [gone_below for child in list(node.children) for gone_below in self.remove(child)]
         if self.items.pop(key, None) is None:
             return gone
-        self.revision += 1
+        self._changed(node)
         gone.append(node)
         if node.parent:
             siblings = self.items[node.parent].children
@@ -156,6 +157,11 @@ class Library:
         elif node.section in self.sections:
             self.sections[node.section].keys.remove(key)
         return gone
+
+    def _changed(self, node: Node) -> None:
+        self.revision += 1
+        if node.section in self.sections:
+            self.sections[node.section].changes += 1
 
     def _sort_title(self, key: str) -> str:
         return self.items[key].title.casefold()

@@ -107,3 +107,7 @@ class Section:
     root: str
     keys: list[str] = field(default_factory=list)
     scanned_at: int = 0
+    changes: int = 0
+    """How often anything in it has changed."""
+    hidden: bool = False
+    """Kept off the home screen, and so out of the lists that go across sections."""

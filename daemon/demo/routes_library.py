@@ -100,12 +100,12 @@ class LibraryRoutes:
         return respond(request, self._list(request, latest))
 
     async def on_deck(self, request: web.Request) -> web.Response:
-        nodes = self.views.on_deck(self._person(request).id, request.match_info.get("section"))
+        nodes = self._shown(request, self.views.on_deck(self._person(request).id, request.match_info.get("section")))
         return respond(request, self._list(request, nodes))
 
     async def continue_watching(self, request: web.Request) -> web.Response:
         nodes = self.views.continue_watching(self._person(request).id, request.match_info.get("section"))
-        return respond(request, self._list(request, nodes))
+        return respond(request, self._list(request, self._shown(request, nodes)))
 
     async def metadata(self, request: web.Request) -> web.Response:
         keys = request.match_info["keys"].split(",")
@@ -193,6 +193,12 @@ class LibraryRoutes:
                 return [element("OnDeck", item)]
         return []
 
+    def _shown(self, request: web.Request, nodes: list[Node]) -> list[Node]:
+        """Return what is listed: across sections nothing of those that are hidden."""
+        if "section" in request.match_info:
+            return nodes
+        return [node for node in nodes if not self.library.sections[node.section].hidden]
+
     def _list(self, request: web.Request, nodes: list[Node], **fields: str | int) -> Container:
         user = self._person(request).id
         detail = Detail(guids=request.query.get("includeGuids") == "1")
@@ -228,6 +234,6 @@ def _section_element(section: Section) -> Element:
         uuid=f"5ec7104e-0000-4000-8000-{int(section.key):012}",
         refreshing=False,
         scannedAt=section.scanned_at,
-        contentChangedAt=section.scanned_at,
-        hidden=0,
+        contentChangedAt=section.changes,
+        hidden=int(section.hidden),
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from aiohttp import web
 
 from daemon.demo.answers import Page, done, failure, respond
@@ -107,25 +109,27 @@ class StatusRoutes:
             return failure(404)
         user = self._person(request).id
         playing = next((one for one in self.engine.sessions.values() if one.queue is queue), None)
-        selected = playing.node.key if playing else queue.keys[0]
+        selected = playing.node.key if playing and playing.node.key in queue.keys else queue.keys[0]
+        size = request.query.get("window", "50")
         entries: list[Entry] = []
-        for key in queue.keys:
+        for identifier, key in queue.window(selected, int(size) if size.isdecimal() else 50):
             node = self.library.get(key)
             if node is not None:
                 entry = self.renderer.entry(node, user, Detail(streams=True))
-                entry.own = {**entry.own, "playQueueItemID": queue.item_id(key) or 0}
+                entry.own = {**entry.own, "playQueueItemID": identifier}
                 entries.append(entry)
         answer = container(
             entries,
             identifier="com.plexapp.plugins.library",
             playQueueID=queue.id,
+            playQueuePlaylistID=int(queue.playlist) if queue.playlist else None,
             playQueueSelectedItemID=queue.item_id(selected),
             playQueueSelectedItemOffset=queue.keys.index(selected),
             playQueueSelectedMetadataItemID=selected,
             playQueueShuffled=queue.shuffled,
-            playQueueSourceURI=f"library://x/item/{queue.keys[0]}",
-            playQueueTotalCount=len(queue.keys),
-            playQueueVersion=1,
+            playQueueSourceURI=f"library://x/item/{quote(queue.source, safe='')}",
+            playQueueTotalCount=len(queue.entries),
+            playQueueVersion=queue.version,
         )
         return respond(request, answer)
 

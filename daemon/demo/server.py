@@ -15,13 +15,14 @@ from aiohttp.typedefs import Handler
 from daemon.clock import Clock
 from daemon.demo.answers import failure, maintenance, respond
 from daemon.demo.cadence import keep_reporting
+from daemon.demo.discover import DiscoverRoutes, Watchlists
 from daemon.demo.engine import Engine
 from daemon.demo.faults import Faults, HttpFault
 from daemon.demo.generate import generate
 from daemon.demo.hub import Hub
 from daemon.demo.library import Library
 from daemon.demo.markup import container, element
-from daemon.demo.people import Identity, People, token_of
+from daemon.demo.people import Identity, People
 from daemon.demo.plextv import PlexTvRoutes
 from daemon.demo.render import Renderer
 from daemon.demo.routes_library import LibraryRoutes
@@ -84,6 +85,7 @@ class DemoServer:
             spawn=self._spawn,
         )
         self.librarian = Librarian(self.engine)
+        self.watchlists = Watchlists(self.people, self.library)
         self.sockets = Sockets(self.frames, self.faults, self.clock, self.people)
         self.requests: deque[Request] = deque(maxlen=_KEPT_REQUESTS)
         """The latest requests, oldest first."""
@@ -112,6 +114,7 @@ class DemoServer:
     async def __aenter__(self) -> Self:
         self._group = await self._stack.enter_async_context(asyncio.TaskGroup())
         app = web.Application(middlewares=[self._guard])
+        DiscoverRoutes(self.watchlists).add_to(app.router)  # before those of items: plex.tv's ids look like keys
         LibraryRoutes(self.librarian, self.renderer).add_to(app.router)
         StatusRoutes(self.engine, self.renderer, self.librarian, self.faults).add_to(app.router)
         PlexTvRoutes(self.people, self.library, self.identity).add_to(app.router)
@@ -190,7 +193,7 @@ class DemoServer:
         return await self._allowed(request, handler)
 
     async def _allowed(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        if request.path != "/identity" and self.people.by_token(token_of(request)) is None:
+        if request.path != "/identity" and not self.people.admits(request):
             return failure(401)
         try:
             return await handler(request)

@@ -11,23 +11,38 @@ from daemon.demo.people import Person
 from daemon.model import PlayState
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class PlayQueue:
-    """What a client plays one after another: rating keys, and the queue's own ids of them."""
+    """What a client plays one after another: the queue's own ids, each with a rating key.
+
+    `source` is what it was made from: the path of an item, or of a playlist's items. `version` counts its changes.
+    """
 
     id: int
-    keys: tuple[str, ...]
-    first_item: int
+    entries: list[tuple[int, str]]
+    source: str
     shuffled: bool = False
+    playlist: str = ""
+    version: int = 1
+
+    @property
+    def keys(self) -> list[str]:
+        """Return the rating keys in order."""
+        return [key for _, key in self.entries]
 
     def item_id(self, key: str) -> int | None:
         """Return the queue's id of an item; None when the queue has not got it."""
-        return self.first_item + self.keys.index(key) if key in self.keys else None
+        return next((identifier for identifier, held in self.entries if held == key), None)
 
     def after(self, key: str) -> str | None:
         """Return what comes after an item."""
         following = self.keys[self.keys.index(key) + 1 :] if key in self.keys else ()
         return following[0] if following else None
+
+    def window(self, selected: str, size: int) -> list[tuple[int, str]]:
+        """Return so many entries on either side of the selected one, and that one."""
+        at = self.keys.index(selected)
+        return self.entries[max(0, at - size) : at + size + 1]
 
 
 @dataclass(slots=True, eq=False)
@@ -88,11 +103,25 @@ class PlayQueues:
         self._queues: dict[int, PlayQueue] = {}
         self._items = 0
 
-    def make(self, keys: Sequence[str], *, shuffled: bool = False) -> PlayQueue:
-        queue = PlayQueue(len(self._queues) + 1, tuple(keys), self._items + 1, shuffled)
-        self._items += len(keys)
+    def make(self, keys: Sequence[str], *, shuffled: bool = False, playlist: str = "") -> PlayQueue:
+        """Make a queue of these items, in this order. `playlist`: the rating key of the one it was made from."""
+        source = f"/playlists/{playlist}/items" if playlist else f"/library/metadata/{keys[0]}"
+        queue = PlayQueue(len(self._queues) + 1, self._named(keys), source, shuffled, playlist)
         self._queues[queue.id] = queue
         return queue
+
+    def change(self, queue: PlayQueue, keys: Sequence[str], *, shuffled: bool | None = None) -> None:
+        """Give a queue these items instead, as adding to it and shuffling do; those it keeps keep their ids."""
+        kept = {key: (identifier, key) for identifier, key in queue.entries}
+        new = dict(zip(keys, self._named(keys), strict=True))
+        queue.entries[:] = [kept.get(key, new[key]) for key in keys]
+        queue.version += 1
+        if shuffled is not None:
+            queue.shuffled = shuffled
+
+    def _named(self, keys: Sequence[str]) -> list[tuple[int, str]]:
+        first, self._items = self._items + 1, self._items + len(keys)
+        return list(enumerate(keys, start=first))
 
     def get(self, number: int) -> PlayQueue | None:
         return self._queues.get(number)

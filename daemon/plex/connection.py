@@ -102,7 +102,7 @@ def _error(response: requests.Response) -> PlexError:
 
 
 class Connection:
-    """Asks the server at `url`. `problem` says in one line why it cannot be asked now; empty: it can.
+    """Asks the server at `url`. `problem` says in one line why the owner cannot ask it now; empty: the owner can.
 
     The first server that answers is the one: another machine identifier at the same address is refused. After
     `patience` seconds of silence an answer is given up; a whole one may take three times as long.
@@ -155,20 +155,25 @@ class Connection:
         self._server = server
         return server
 
-    async def query(self, call: str, path: str, headers: Mapping[str, str] | None = None) -> Element:
+    async def query(
+        self, call: str, path: str, headers: Mapping[str, str] | None = None, *, token: str = ""
+    ) -> Element:
         """Return the answer's ``MediaContainer``. `call` names the request in the metrics.
 
+        With a `token` it is asked as somebody else; how that ends says nothing about the owner, nor about `problem`.
         Raises PlexUnavailable, PlexUnauthorized, PlexNotFound. Tried a few times while Plex is unavailable.
         """
+        sent = {**(headers or {}), **({"X-Plex-Token": token} if token else {})}
         async for attempt in self._retrying.copy():
             with attempt:
-                return await self._query(call, path, headers)
+                return await self._query(call, path, sent, owner=not token)
         raise AssertionError  # the loop returns or raises
 
-    async def _query(self, call: str, path: str, headers: Mapping[str, str] | None) -> Element:
+    async def _query(self, call: str, path: str, headers: dict[str, str], *, owner: bool) -> Element:
         async with self._connecting:
             server = self._server or await self.connect()
-        return await self._run(call, lambda: _container(server.query(path, headers=dict(headers or {}))))
+        work = self._run if owner else self._time
+        return await work(call, lambda: _container(server.query(path, headers=headers)))
 
     def close(self) -> None:
         """Let go of threads and sockets; a request under way ends by its time limit at the latest."""
@@ -185,17 +190,21 @@ class Connection:
         return server
 
     async def _run(self, call: str, work: Callable[[], T]) -> T:
+        try:
+            result = await self._time(call, work)
+        except PlexError as error:
+            raise self._failed(error) from None
+        self.problem = ""
+        return result
+
+    async def _time(self, call: str, work: Callable[[], T]) -> T:
         loop = asyncio.get_running_loop()
         began = loop.time()
         try:
-            result = await loop.run_in_executor(self._executor, _translated, work)
-        except PlexError as error:
-            raise self._failed(error) from None
+            return await loop.run_in_executor(self._executor, _translated, work)
         finally:
             if self._on_request:
                 self._on_request(call, loop.time() - began)
-        self.problem = ""
-        return result
 
     def _failed(self, error: PlexError) -> PlexError:
         self.problem = "" if isinstance(error, PlexNotFound) else str(error)

@@ -17,12 +17,13 @@ _STATES = frozenset(PlayState)
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A library; `locations` are its folders as Plex sees them."""
+    """A library; `locations` are its folders as Plex sees them. `hidden`: Plex's home screen leaves it out."""
 
     id: str
     title: str
     type: str
     locations: tuple[str, ...]
+    hidden: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,8 @@ def item(element: Element, container: Element) -> Item | None:
         episode=index if made is ItemType.EPISODE else 0,
         watched=number(element.get("viewCount"), 0) > 0,
         view_offset=seconds(element.get("viewOffset")) or 0.0,
+        last_viewed_at=float(number(element.get("lastViewedAt"), 0)),
+        added_at=float(number(element.get("addedAt"), 0)),
     )
 
 
@@ -121,6 +124,7 @@ def sections(container: Element) -> list[Section]:
             title=text(element.get("title")),
             type=text(element.get("type")),
             locations=tuple(path for place in element.iter("Location") if (path := place.get("path"))),
+            hidden=text(element.get("hidden")) not in {"", "0"},
         )
         for element in container
         if element.get("key")

@@ -23,27 +23,39 @@ def following(
 ) -> list[Item]:
     """Return the episodes to have ready after `current`, in order, across seasons.
 
-    At least `count` of them and as many as last `min_runtime` seconds, without those whose rating key is in
-    `watched` and those without a file (in the trash, or being replaced). Specials follow only a special, and
-    nothing else does. Episodes that share a file count once; those that share it with one before them come
-    along without being counted.
+    As many as `enough` says, without those whose rating key is in `watched`. Specials follow only a special, and
+    nothing else does.
     """
-    lengths = [episode.duration for episode in episodes if episode.duration > 0.0]
-    usual = sum(lengths) / len(lengths) if lengths else _USUAL
+    ahead = [episode for episode in _after(current, episodes) if episode.rating_key not in watched]
+    return enough(current, ahead, usual_length(episodes), count=count, min_runtime=min_runtime)
+
+
+def usual_length(items: Iterable[Item]) -> float:
+    """Return how long one of these is taken to last where Plex does not say it."""
+    lengths = [item.duration for item in items if item.duration > 0.0]
+    return sum(lengths) / len(lengths) if lengths else _USUAL
+
+
+def enough(current: Item, ahead: Iterable[Item], usual: float, *, count: int, min_runtime: float = 0.0) -> list[Item]:
+    """Return the first of what comes after `current`: at least `count` and as many as last `min_runtime` seconds.
+
+    Those without a file (in the trash, or being replaced) are left out. Items that share a file count once; those
+    that share it with one before them come along without being counted.
+    """
     chosen: list[Item] = []
     seen = _files(current)
     number, runtime = 0, 0.0
-    for episode in _after(current, episodes):
-        files = _files(episode)
-        if episode.rating_key in watched or not files:
+    for item in ahead:
+        files = _files(item)
+        if not files:
             continue
         if not files <= seen:
             if number >= count and runtime >= min_runtime:
                 break
             number += 1
-            runtime += episode.duration or usual
+            runtime += item.duration or usual
         seen |= files
-        chosen.append(episode)
+        chosen.append(item)
     return chosen
 
 

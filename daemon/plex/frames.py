@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -31,6 +31,17 @@ _LONGEST_NUMBER = 18
 
 
 @dataclass(frozen=True, slots=True)
+class QueuePlace:
+    """Where a client is in which play queue, by Plex's ids; both empty: it plays without one, or does not say."""
+
+    queue: str = ""
+    item: str = ""
+
+
+NO_QUEUE = QueuePlace()
+
+
+@dataclass(frozen=True, slots=True)
 class PlayingFrame:
     """One report about one playback session. Empty strings and None: the client did not say."""
 
@@ -40,19 +51,25 @@ class PlayingFrame:
     view_offset: float | None = None
     client: str = ""
     transcode: str = ""
+    place: QueuePlace = NO_QUEUE
 
 
 class FrameParser:
-    """Turns raw frames into `PlayingFrame`s. `garbage` counts what could not be understood."""
+    """Turns raw frames into `PlayingFrame`s. `garbage` counts what could not be understood.
 
-    def __init__(self) -> None:
+    `on_other` gets what any other frame holds, or None for one that is too large to be looked at in passing.
+    """
+
+    def __init__(self, on_other: Callable[[Mapping[str, Any] | None], object] = lambda _: None) -> None:
         self.garbage = 0
+        self._on_other = on_other
 
     def parse(self, raw: str | bytes) -> list[PlayingFrame]:
         """Return what the frame says about sessions; nothing for other frames and for garbage."""
         mark: Any = _SESSIONS if isinstance(raw, str) else _SESSIONS.encode()
         if len(raw) > _LARGE and mark not in raw:
-            return []  # a burst of library changes: decoding megabytes would hold up the loop for nothing
+            self._on_other(None)  # a burst of library changes: decoding megabytes would hold up the loop
+            return []
         try:
             envelope = json.loads(raw)
         except (ValueError, RecursionError):
@@ -61,7 +78,10 @@ class FrameParser:
         if not isinstance(container, dict):
             self.garbage += 1
             return []
-        frames = [_frame(element) for element in _elements(container)]
+        elements = _elements(container)
+        if not elements:
+            self._on_other(container)
+        frames = [_frame(element) for element in elements]
         self.garbage += frames.count(None)
         return [frame for frame in frames if frame is not None and frame.session_key]
 
@@ -97,7 +117,15 @@ def _frame(element: Any) -> PlayingFrame | None:
         view_offset=seconds(element.get("viewOffset")),
         client=text(element.get("clientIdentifier")),
         transcode=text(element.get("transcodeSession")).rsplit("/", 1)[-1],
+        place=_place(element),
     )
+
+
+def _place(element: Mapping[str, Any]) -> QueuePlace:
+    queue, item = (text(element.get(name)) for name in ("playQueueID", "playQueueItemID"))
+    if not digits(queue) or not int(queue):
+        return NO_QUEUE
+    return QueuePlace(queue, item if digits(item) else "")
 
 
 class Edge(StrEnum):

@@ -203,6 +203,8 @@ class Lanes:
         if lane.asking is not None:
             lane.asking.cancel()  # it asks for another user or by other settings
             lane.asking = None
+        if lane.item is None:
+            await self._read_item(lane)  # a play from before a restart, of which something has become known
         if lane.item is None or not lane.item.selected or self._settings().users.excludes(event.play.user):
             return []
         answer: asyncio.Future[list[Item] | None] = asyncio.get_running_loop().create_future()
@@ -217,17 +219,9 @@ class Lanes:
     async def _ask(self, lane: Lane, item: Item, play: Play, answer: asyncio.Future[list[Item] | None]) -> None:
         """Ask what follows until Plex says it. The first failure answers with None; then it is told later."""
         watched = await self._known_watched(play.user.id)
-        playback = self._settings().playback
 
         async def ask() -> list[Item]:
-            return await self._library.next_episodes(
-                item,
-                play.user,
-                count=playback.next_episodes,
-                min_runtime=playback.next_min_runtime,
-                watched=watched,
-                started_at=play.started_at,
-            )
+            return await self._next(item, play, watched)
 
         async def for_now(_error: PlexError) -> None:
             if not answer.done():
@@ -241,6 +235,19 @@ class Lanes:
             answer.set_result(following)
         else:
             lane.put(PlaybackChanged(lane.play, self._clock.now(), "identified"), following)
+
+    async def _next(self, item: Item, play: Play, watched: Mapping[str, float]) -> list[Item]:
+        """Return what the client's play queue says comes next, or else the order of the show."""
+        playback = self._settings().playback
+        count, min_runtime = playback.next_episodes, playback.next_min_runtime
+        place, library = self._tracker.place_of(play.id), self._library
+        queued, in_order = await together(
+            library.queues.following(place, item, count=count, min_runtime=min_runtime),
+            library.next_episodes(
+                item, play.user, count=count, min_runtime=min_runtime, watched=watched, started_at=play.started_at
+            ),
+        )
+        return in_order if queued is None else queued
 
     async def _persist(
         self, lane: Lane, ask: Callable[[], Awaitable[T]], failed: Callable[[PlexError], Awaitable[None]]

@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType, TracebackType
 from typing import Self
-from urllib.parse import quote, urlencode
-from xml.etree.ElementTree import Element
+from urllib.parse import urlencode
 
 import structlog
 
 from daemon.clock import Clock
-from daemon.errors import PlexError, PlexNotFound
+from daemon.errors import PlexError, PlexNotFound, PlexUnauthorized
 from daemon.model import OWNER, UNKNOWN_USER, Item, ItemType, User
 from daemon.plex import elements
 from daemon.plex.connection import PATIENCE, Connection, together
 from daemon.plex.elements import HistoryRow, Section
 from daemon.plex.episodes import following, seen_by, seen_by_owner
 from daemon.plex.plays import SessionInfo
+from daemon.plex.queues import Queues
+from daemon.plex.reading import Reader, metadata
+from daemon.plex.user_view import UserView
 
 log = structlog.get_logger()
 
-_PAGE = 500
-_MOST_PAGES = 400
-_AT_ONCE = 100
 _NEWEST = 10
 _EPISODES, _MOVIES = 4, 1
 _HISTORY = "/status/sessions/history/all"
@@ -71,6 +70,8 @@ class PlexLibrary:
             patience=patience,
             on_request=on_request,
         )
+        self._owner = Reader(self._connection)
+        self.queues = Queues(Reader(self._connection, token), self.selects)
 
     async def __aenter__(self) -> Self:
         return self
@@ -109,7 +110,7 @@ class PlexLibrary:
 
         That is every type but movies, shows, seasons and episodes, and what is in no library.
         """
-        container = await self._connection.query("item", f"/library/metadata/{quote(rating_key, safe='')}")
+        container = await self._owner.query("item", metadata(rating_key))
         element = next(iter(container), None)
         if element is None:
             raise PlexNotFound(f"Plex lists nothing under {rating_key}")
@@ -117,16 +118,30 @@ class PlexLibrary:
         identifier, title = elements.section_of(element, container)
         if found is None or identifier.startswith("-"):  # pre-rolls and other transient items
             return None
+        return replace(found, selected=self.selects(identifier, title))
+
+    def selects(self, identifier: str, title: str) -> bool:
+        """Say whether a library, by id and title, is one of `libraries`."""
         wanted = {name.casefold() for name in self.libraries}
-        return replace(found, selected=not wanted or identifier in wanted or title.casefold() in wanted)
+        return not wanted or identifier in wanted or title.casefold() in wanted
+
+    def as_user(self, token: str) -> UserView:
+        """Return the server as the owner of this token sees it. Needs no connection and no thread of its own."""
+        if not token:
+            raise PlexUnauthorized("there is no token of this user")
+        return UserView(Reader(self._connection, token), self.selects)
+
+    def reader(self, token: str = "") -> Reader:
+        """Return what reads plain answers as the owner of this token; empty: as the server's owner."""
+        return Reader(self._connection, token)
 
     async def leaves(self, rating_key: str) -> list[Item]:
         """Return the movie or episode itself, or all episodes of a show or season; of any library."""
-        container = await self._connection.query("item", f"/library/metadata/{quote(rating_key, safe='')}")
+        container = await self._owner.query("item", metadata(rating_key))
         found = elements.items(container)
         if all(item.type in {ItemType.MOVIE, ItemType.EPISODE} for item in found):
             return found
-        return await self._episodes(rating_key)
+        return await self._owner.episodes(rating_key)
 
     async def next_episodes(
         self,
@@ -146,18 +161,18 @@ class PlexLibrary:
         """
         if item.type is not ItemType.EPISODE or not item.show or not (count or min_runtime):
             return []
-        episodes, history = await together(self._episodes(item.show), self._watched_by(user, item.show))
+        episodes, history = await together(self._owner.episodes(item.show), self._watched_by(user, item.show))
         if user.id == OWNER:
             seen = seen_by_owner(item, episodes, watched, started_at)
         else:
             seen = seen_by(item, [*history, *watched.items()], started_at)
         chosen = following(item, episodes, seen, count=count, min_runtime=min_runtime)
-        full = {one.rating_key: one for one in await self._items([one.rating_key for one in chosen]) if one.files}
+        full = {one.rating_key: one for one in await self._owner.items([one.rating_key for one in chosen]) if one.files}
         return [full.get(one.rating_key, one) for one in chosen]
 
     async def sessions(self) -> list[SessionInfo]:
         """Return everything that plays now, also what ondeckd leaves alone."""
-        return elements.sessions(await self._connection.query("sessions", "/status/sessions"))
+        return elements.sessions(await self._owner.query("sessions", "/status/sessions"))
 
     async def history(self, since: float) -> list[HistoryRow]:
         """Return who finished what since then (the server's time, seconds), oldest first."""
@@ -167,16 +182,16 @@ class PlexLibrary:
     async def latest_history(self) -> float:
         """Return the server's time of the newest row of the history; 0.0 where there is none."""
         asked = urlencode({"sort": "viewedAt:desc"})
-        page = await self._page("history", f"{_HISTORY}?{asked}", 0, _NEWEST)
+        page = await self._owner.page("history", f"{_HISTORY}?{asked}", 0, _NEWEST)
         return max((elements.viewed_at(row) for row in page), default=0.0)
 
     async def accounts(self) -> list[User]:
         """Return everybody who may use the server; the owner has the id `OWNER`."""
-        return elements.accounts(await self._connection.query("accounts", "/accounts"))
+        return elements.accounts(await self._owner.query("accounts", "/accounts"))
 
     async def sections(self) -> list[Section]:
         """Return the libraries."""
-        return elements.sections(await self._connection.query("sections", "/library/sections"))
+        return elements.sections(await self._owner.query("sections", "/library/sections"))
 
     async def find_by_path(self, plex_path: str) -> Item | None:
         """Return the movie or episode that a file (as Plex sees it) belongs to.
@@ -187,19 +202,21 @@ class PlexLibrary:
             if section.type not in {"movie", "show"} or not _holds(section, plex_path):
                 continue
             kind = _MOVIES if section.type == "movie" else _EPISODES
-            for item in await self._all("section", f"/library/sections/{section.id}/all?type={kind}"):
+            for item in await self._owner.all("section", f"/library/sections/{section.id}/all?type={kind}"):
                 if any(file.plex_path == plex_path for file in item.files):
                     return item
         return None
 
+    async def newest(self, section: str, kind: ItemType, start: int, count: int) -> list[Item]:
+        """Return so many movies or episodes of a library from `start` on, the latest added first."""
+        number = _MOVIES if kind is ItemType.MOVIE else _EPISODES
+        path = f"/library/sections/{section}/all?type={number}&sort=addedAt:desc"
+        return elements.items(await self._owner.page("newest", path, start, count))
+
     async def can_open(self, rating_key: str, plex_path: str) -> bool | None:
         """Have Plex look whether a file of an item is there and can be opened; None if it does not say."""
-        path = f"/library/metadata/{quote(rating_key, safe='')}?checkFiles=1"
-        return elements.opens(await self._connection.query("check", path), plex_path)
-
-    async def _episodes(self, rating_key: str) -> list[Item]:
-        path = f"/library/metadata/{quote(rating_key, safe='')}/allLeaves"
-        return [item for item in await self._all("episodes", path) if item.type is ItemType.EPISODE]
+        path = f"{metadata(rating_key)}?checkFiles=1"
+        return elements.opens(await self._owner.query("check", path), plex_path)
 
     async def _watched_by(self, user: User, show: str) -> list[tuple[str, float]]:
         """Return what the history says, and when; for the owner the episodes themselves say it."""
@@ -213,40 +230,11 @@ class PlexLibrary:
             log.debug("history_unreadable", user=user.title, why=str(error))
             return []
 
-    async def _items(self, keys: Sequence[str]) -> list[Item]:
-        found: list[Item] = []
-        for start in range(0, len(keys), _AT_ONCE):
-            asked = ",".join(keys[start : start + _AT_ONCE])
-            try:
-                found += elements.items(await self._connection.query("items", f"/library/metadata/{asked}"))
-            except PlexNotFound:
-                continue  # deleted meanwhile
-        return found
-
     async def _history(self, asked: str) -> list[HistoryRow]:
         rows: list[HistoryRow] = []
-        async for page in self._pages("history", f"{_HISTORY}?{asked}"):
+        async for page in self._owner.pages("history", f"{_HISTORY}?{asked}"):
             rows += elements.history(page)
         return rows[::-1]
-
-    async def _all(self, call: str, path: str) -> list[Item]:
-        found: list[Item] = []
-        async for page in self._pages(call, path):
-            found += elements.items(page)
-        return found
-
-    async def _pages(self, call: str, path: str) -> AsyncIterator[Element]:
-        start = 0
-        for _ in range(_MOST_PAGES):
-            page = await self._page(call, path, start, _PAGE)
-            yield page
-            start += len(page)
-            if not len(page) or start >= elements.number(page.get("totalSize"), 0):
-                return
-
-    async def _page(self, call: str, path: str, start: int, size: int) -> Element:
-        headers = {"X-Plex-Container-Start": str(start), "X-Plex-Container-Size": str(size)}
-        return await self._connection.query(call, path, headers)
 
 
 def _holds(section: Section, path: str) -> bool:

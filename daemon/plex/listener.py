@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -13,11 +13,12 @@ import structlog
 from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.errors import PlexError
-from daemon.model import OWNER, Event, Play, User, Watched
+from daemon.model import OWNER, Event, Play, PlaybackChanged, User, Watched
 from daemon.plex.frames import PlayingFrame, WebhookEvent, parse_webhook
 from daemon.plex.lanes import KnownWatched, Lanes, OnEvent
 from daemon.plex.library import PlexLibrary
 from daemon.plex.marks import HistoryReader
+from daemon.plex.newsroom import Newsroom
 from daemon.plex.notifications import ConnectionState, Notifications
 from daemon.plex.sessions import Tracker
 
@@ -39,7 +40,8 @@ class Listener:
     selected. Where the user, those episodes, or that the library counts become known late, a `PlaybackChanged`
     ``identified`` has the same additions. It is awaited per play in order. `known_watched` says what a user has
     watched as far as the daemon knows: by rating key, when last. `plays` were
-    open when the daemon ended; `history_since` is the last mark that `on_history_mark` was told.
+    open when the daemon ended; `history_since` is the last mark that `on_history_mark` was told. `news` tells what
+    may have changed in the library.
     """
 
     def __init__(
@@ -54,8 +56,8 @@ class Listener:
         history_since: float | None = None,
         plays: Iterable[Play] = (),
     ) -> None:
-        self._settings = settings
-        self._library = library
+        self._settings, self._library = settings, library
+        self.news = Newsroom(clock)
         self._clock = clock
         self._on_event = on_event
         self._known_watched = known_watched
@@ -70,11 +72,11 @@ class Listener:
             on_frame=self._on_frame,
             on_connected=self._on_connected,
             on_lost=self._on_lost,
+            on_other=self.news.hear,
             verify_tls=plex.verify_tls,
         )
         self._lanes: Lanes | None = None
-        self._wake = asyncio.Event()
-        self._due = asyncio.Event()
+        self._wake, self._due = asyncio.Event(), asyncio.Event()
         self._same_server = False
         self._people: dict[str, str] = {}
         self._owner_names: tuple[str, ...] = ()
@@ -129,6 +131,11 @@ class Listener:
         """Have sessions and history read now."""
         self._wake.set()
 
+    def look_ahead(self, rating_keys: Collection[str]) -> None:
+        """Have what follows the open plays of these items found anew."""
+        plays, now = self._tracker.plays(), self._clock.now()
+        self._dispatch([PlaybackChanged(play, now, "identified") for play in plays if play.rating_key in rating_keys])
+
     def enqueue_webhook(self, payload: Mapping[str, Any]) -> bool:
         """Take a webhook's payload, at once; return whether it is about a play on this server.
 
@@ -136,7 +143,7 @@ class Listener:
         """
         event = parse_webhook(payload, self._owner_names)
         if event is None:
-            return False
+            return self.news.webhook(payload, self._library.machine_identifier)
         if self._lanes is None or not self._library.machine_identifier:
             self._webhooks.append(payload)
             return True
@@ -158,15 +165,18 @@ class Listener:
             group.create_task(self._notifications.run(), name="notifications")
             group.create_task(self._reconcile(), name="reconcile")
             group.create_task(self._tick(), name="tick")
+            group.create_task(self.news.run(), name="library")
 
     def _on_connected(self) -> None:
         self._tracker.connected(self._clock.now())
+        self.news.missed()
         self._wake.set()
 
     def _on_lost(self) -> None:
         self._tracker.disconnected()
         self._same_server = False
         self._frames.clear()
+        self.news.lost()
         self._wake.set()
 
     def _on_frame(self, frame: PlayingFrame) -> None:
@@ -228,6 +238,7 @@ class Listener:
         await self._read_people()
         self._owner_names = tuple(name for name in (info.owner, self._people.get(OWNER, "")) if name)
         self._same_server = connected and (state.connected, state.since) == (True, since)
+        self.news.trust(same_server=self._same_server)
         while self._frames:
             frame, at = self._frames.popleft()
             self._dispatch(self._tracker.frame(frame, at))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import SimpleNamespace
-from typing import Literal
+from typing import Any, Literal
 
 import aiohttp
 import structlog
@@ -58,8 +58,9 @@ class _Failure:
 class Notifications:
     """The client of Plex's websocket. Reading does nothing but parse and hand over.
 
-    `on_frame` gets each frame, `on_connected` and `on_lost` are told when the stream of frames begins and
-    ends; all three return at once. `heartbeat`: seconds between the pings that notice a dead connection.
+    `on_frame` gets each frame about a play, `on_other` the others' content (see `FrameParser`), `on_connected` and
+    `on_lost` are told when the stream of frames begins and ends; all four return at once. `heartbeat`: seconds
+    between the pings that notice a dead connection.
     """
 
     def __init__(
@@ -71,6 +72,7 @@ class Notifications:
         on_frame: Callable[[PlayingFrame], None],
         on_connected: Callable[[], None],
         on_lost: Callable[[], None],
+        on_other: Callable[[Mapping[str, Any] | None], object] = lambda _: None,
         verify_tls: bool = True,
         heartbeat: float = _HEARTBEAT,
     ) -> None:
@@ -82,7 +84,7 @@ class Notifications:
         self._on_lost = on_lost
         self._verify_tls = verify_tls
         self._heartbeat = heartbeat
-        self._parser = FrameParser()
+        self._parser = FrameParser(on_other)
         self._warned = ""
         self.state = ConnectionState(since=clock.now())
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 from daemon.model import UNKNOWN_USER, Play, PlaybackChanged, PlayState, User
+from daemon.plex.frames import NO_QUEUE, QueuePlace
 
 WATCHED_SHARE = 0.9
 """The share of an item after which it counts as watched, as on Plex itself."""
@@ -54,7 +55,8 @@ class OpenPlay:
     """A play that has not ended, and what only the tracker needs to know about it.
 
     `known`: who plays has been settled and the start announced. `suspect`: it may have ended while nobody
-    listened. `listed`: how ``/status/sessions`` showed it last, None where it did not.
+    listened. `listed`: how ``/status/sessions`` showed it last, None where it did not. `place`: where in its queue the
+    client is.
     """
 
     play: Play
@@ -63,6 +65,7 @@ class OpenPlay:
     suspect: bool = False
     paused: bool = False
     listed: Look | None = None
+    place: QueuePlace = NO_QUEUE
 
     def report(self, state: PlayState, offset: float | None, now: float) -> list[PlaybackChanged]:
         """Take in a sign of life; return what people would call a change."""
@@ -91,6 +94,13 @@ class OpenPlay:
         moved = offset - before.view_offset
         steady = before.state is state is PlayState.PLAYING
         return moved < (elapsed if steady else 0.0) - _SEEK or moved > elapsed + _SEEK
+
+    def move(self, place: QueuePlace, now: float) -> list[PlaybackChanged]:
+        """Take over where in its queue the client is; return that what follows may be another than before."""
+        if not place.queue or place == self.place or (place.queue == self.place.queue and not place.item):
+            return []
+        self.place = place
+        return [PlaybackChanged(self.play, now, "identified")] if self.known else []
 
     def bind(self, session_key: str, client: str) -> None:
         """Take over the key under which Plex tells of this play, and the client where it was not known."""

@@ -1,10 +1,8 @@
-"""Who plays what: frames, webhooks and snapshots of the sessions become events.
+"""Who plays what: frames, webhooks and snapshots of the sessions become events. Pure.
 
-Pure: no clock, no input, no output.
-
-The socket is the authority; webhooks fill its gaps, and ``/status/sessions`` says who plays and what is gone.
-A play ends by a stop, by another item under its session key, or when a snapshot that could be read shows it
-gone. Silence alone never ends a play: without an answer from Plex everything stays as it is.
+The socket is the authority; webhooks fill its gaps, and ``/status/sessions`` says who plays and what is gone. A play
+ends by a stop, by another item under its session key, or when a snapshot that could be read shows it gone. Silence
+alone never ends a play: without an answer from Plex everything stays as it is.
 """
 
 from __future__ import annotations
@@ -24,7 +22,7 @@ from daemon.model import (
     User,
     Watched,
 )
-from daemon.plex.frames import Edge, PlayingFrame, WebhookEvent
+from daemon.plex.frames import NO_QUEUE, Edge, PlayingFrame, QueuePlace, WebhookEvent
 from daemon.plex.past import EDGE, SAME_WATCHING, Past
 from daemon.plex.plays import Look, OpenPlay, OpenPlays, SessionInfo, agree
 
@@ -80,6 +78,10 @@ class Tracker:
         one = self._open.get(play_id)
         return one is not None and one.listed is not None
 
+    def place_of(self, play_id: str) -> QueuePlace:
+        """Return where in its play queue the client of this play is."""
+        return one.place if (one := self._open.get(play_id)) else NO_QUEUE
+
     def connected(self, now: float) -> None:
         """Note that frames arrive from now on."""
         self._listening_since = now
@@ -102,13 +104,15 @@ class Tracker:
             return []
         if one is not None and same:
             one.bind(frame.session_key, frame.client)
-            return [*one.report(frame.state, frame.view_offset, now), *self._progress(one, now)]
+            told = [*one.report(frame.state, frame.view_offset, now), *one.move(frame.place, now)]
+            return [*told, *self._progress(one, now)]
         if not audible:
             return []  # a first buffering is no start: it may never come to one
         events = [] if one is None else self._close(one, now)
         if frame.rating_key and not self._past.is_left_alone(frame.rating_key):
             begun = self._open.begin(frame.session_key, frame.client, frame.rating_key, now)
             begun.report(frame.state, frame.view_offset, now)
+            begun.move(frame.place, now)
         return events
 
     def webhook(self, event: WebhookEvent, now: float) -> list[Event]:

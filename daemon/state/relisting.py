@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from daemon.model import Entry, Item, TaskState
 from daemon.state import demands, ledger
-from daemon.state.rows import ENTRY, entry, select, to_db
+from daemon.state.rows import from_db, select, to_db
 
 _MATTER = (
     "SELECT rating_key FROM items WHERE type IN ('movie', 'episode') AND rating_key IN (SELECT rating_key FROM demands "
@@ -27,6 +27,12 @@ def that_matter(connection: sqlite3.Connection, keys: Iterable[str] | None = Non
 def others(connection: sqlite3.Connection, items: Iterable[Item]) -> list[Item]:
     """Return those of which other files are recorded, or other copies are on the cache, than they list now."""
     return [item for item in items if _is_other(connection, item)]
+
+
+def paths(connection: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
+    """Return the files (as Plex sees them) that these items are known to have."""
+    known = (demands.item(connection, key) for key in keys)
+    return {file.plex_path for item in known if item for file in item.files}
 
 
 def _is_other(connection: sqlite3.Connection, item: Item) -> bool:
@@ -88,8 +94,8 @@ def is_running(connection: sqlite3.Connection, array_path: str) -> bool:
     return bool(select(connection, sql, to_db(array_path), TaskState.RUNNING))
 
 
-def videos_below(connection: sqlite3.Connection, folder: str) -> list[Entry]:
-    """Return the entries of all videos below a folder of the array."""
+def videos_below(connection: sqlite3.Connection, folder: str) -> list[str]:
+    """Return the array paths of all videos below a folder that are cached, or of which a sidecar is."""
     above = f"{folder.rstrip('/')}/"
-    found = (entry(row) for row in connection.execute(f"SELECT {ENTRY} FROM entries WHERE parent = ''"))
-    return [one for one in found if one.file.array_path.startswith(above)]
+    found = {from_db(parent or path) for path, parent in connection.execute("SELECT array_path, parent FROM entries")}
+    return sorted(path for path in found if path.startswith(above))

@@ -24,7 +24,10 @@ def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new
     said = f"SELECT {DEMAND} FROM demands WHERE kind = ? AND user = ? AND play = ''"
     old = tuple(demand(row) for row in select(connection, said, kind, user))
     demands.put_items(connection, new.items)
-    demands.apply(connection, Changes(drop_demands=old, put_demands=new.demands))
+    # What nobody dates counts from when it was seen first.
+    seen = {one.rating_key: one.since for one in old}
+    put = (one if one.since else replace(one, since=seen.get(one.rating_key, now)) for one in new.demands)
+    demands.apply(connection, Changes(drop_demands=old, put_demands=tuple(put)))
     unmatched = new.unmatched[:_MOST_UNMATCHED]
     _put(connection, SourceState(kind, user, now, None, "", len(new.demands), unmatched))
 

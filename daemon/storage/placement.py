@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
 from dataclasses import replace
@@ -15,11 +15,13 @@ from daemon.config import MappingSettings, TransferSettings
 from daemon.errors import StorageError, TierUnavailable, UnsafeEvict
 from daemon.model import Entry, File, Goal, Intent
 from daemon.storage import leftovers, manifest, tree
+from daemon.storage.deletions import demand_deleted
 from daemon.storage.family import Family
 from daemon.storage.faults import translated
 from daemon.storage.means import Means, Note
 from daemon.storage.mover import Pace
 from daemon.storage.paths import Mappings
+from daemon.storage.renames import Renaming
 from daemon.storage.sites import vanished
 from daemon.storage.threads import Threads
 from daemon.storage.walk import Settled, Walk
@@ -124,6 +126,29 @@ class Placement:
             raise UnsafeEvict(f"{entry.file.cache_path} stays on the cache: {settled.why}")
         if settled.why:
             log.warning("version_kept", path=entry.file.array_path, why=settled.why)
+
+    async def delete(
+        self, entry: Entry, *, replaced_by: Sequence[File] = (), aside: bool = False, note: Note = _no_note
+    ) -> Settled:
+        """Delete what is left of a file that somebody else has deleted, if its media path shows that.
+
+        `replaced_by` are the files, with their sizes, that took its place; until they stand there nothing is deleted.
+        `aside` leaves one copy of it, as its backup. UnsafeEvict, or a `Settled` that is cached, where it is not so.
+        """
+        walk = self._walk(entry, note, "deleted")
+        mapping = self._means.mappings.by_name(entry.file.mapping)
+        others = [(self._means.mappings.by_name(new.mapping), new) for new in replaced_by]
+        await self._means.threads.run(mapping.name, demand_deleted, walk.site, others)
+        return await walk.to(Goal.SET_ASIDE if aside else Goal.DELETED)
+
+    async def follow(self, entry: Entry, new: File) -> Entry:
+        """Have what is cached under one name be what is cached under another, which somebody gave the original.
+
+        Return its entry from now on. May be begun again wherever it was interrupted. UnsafeEvict where what stands
+        there is not what a renaming leaves.
+        """
+        renaming = Renaming(self._means, entry, new)
+        return await self._means.threads.run(entry.file.mapping, renaming.follow)
 
     async def recover(self, intent: Intent, *, note: Note = _no_note) -> Settled:
         """Finish what a row of the journal says was interrupted. Never copies, and needs no Plex."""

@@ -38,6 +38,8 @@ class Site:
         self.copy_name = self.parts[-1]
         self.name = self.copy_name
         """The original's; another, once `look` has found that somebody renamed our link."""
+        self.deleted = False
+        """Whether the file is being deleted on purpose, so that its link may be gone with its folder."""
         self.backup = self.name + BACKUP_SUFFIX
         self.temporary = temporary_beside(self.name, "copy")
         self.temporary_link = temporary_beside(self.name, "link")
@@ -138,7 +140,7 @@ class Site:
         if not self.entry.link or (folder is not None and self.is_our_link(self.name, folder)):
             return
         if folder is None:
-            if copy is not None:
+            if copy is not None and (not self.deleted or self._is_linked_elsewhere()):
                 self.refuse(
                     f"the folder of its link, {PurePath(self.entry.file.array_path).parent}, is gone or renamed"
                 )
@@ -150,6 +152,28 @@ class Site:
             self.name = others[0]
         elif others:
             self.refuse(f"several links lead to it: {', '.join(sorted(others))}")
+
+    def _is_linked_elsewhere(self) -> bool:
+        """Say whether the folder of our link seems to have got another name, at whichever depth."""
+        depth = len(self.parts) - 1
+        while True:
+            depth -= 1
+            with suppress(FileNotFoundError, NotADirectoryError), tree.folder(self.mapping.array, self.parts[:depth]):
+                break
+        above, below = Path(self.mapping.array, *self.parts[:depth]), self.parts[depth + 1 :]
+        with os.scandir(above) as items:
+            beside = [item.name for item in items if item.is_dir(follow_symlinks=False)]
+        return any(self._leads_here(Path(above, name, *below)) for name in beside)
+
+    def _leads_here(self, link: Path) -> bool:
+        try:
+            text = os.readlink(link)  # noqa: PTH115 - as the link says it, not normalised
+        except OSError as error:
+            if error.errno in (errno.EINVAL, errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG):
+                return False
+            raise
+        leads = os.path.normpath(os.path.join(link.parent, text))  # noqa: PTH118 - no disk is asked
+        return leads == self.entry.file.cache_path or text == self.entry.link
 
     def _array_at(
         self, name: str, found: os.stat_result | None, folder: int | None, newer: os.stat_result | None

@@ -70,10 +70,17 @@ class Step(StrEnum):
     """The copy's content gets the backup's name, because a newer original has appeared."""
     DROP = "drop"
     """The copy is deleted, with the same content proven on the array."""
+    DELETE_COPY = "delete copy"
+    """The copy is deleted for good, because the file was deleted on purpose."""
+    DELETE_BACKUP = "delete backup"
+    """The backup is deleted for good, because the file was deleted on purpose."""
 
 
 COPYING = frozenset({Step.COPY_BACK, Step.PARK})
 """Steps that take as long as the file is large. Recovery needs none of them."""
+
+DELETIONS = frozenset({Goal.DELETED, Goal.SET_ASIDE})
+"""Goals of files that somebody else has deleted: the media path no longer shows what was recorded."""
 
 
 _REPLACED = {
@@ -122,6 +129,8 @@ def decide(placement: str, goal: Goal, seen: Seen) -> Step | End:
     """Return the next step towards `goal`, or where the walk ends. Total: it has an answer to everything."""
     if placement.endswith("+keep"):
         seen = _without_backup(seen)
+    if goal in DELETIONS:
+        return _to_deleted(placement, seen, aside=goal is Goal.SET_ASIDE)
     return _to_cached(placement, seen) if goal is Goal.CACHED else _to_uncached(seen)
 
 
@@ -129,8 +138,11 @@ def recover(placement: str, goal: Goal, seen: Seen) -> Step | End:
     """Return the next step of the recovery of a journal row whose walk to `goal` was interrupted.
 
     Recovery goes to `Goal.CACHED` wherever there is a copy, so that nothing is evicted that may be playing; the
-    queue still has the task that began it. It never copies, and never needs Plex.
+    queue still has the task that began it. It never copies, and never needs Plex. What was being deleted on purpose
+    is deleted, unless something stands under its name again.
     """
+    if goal in DELETIONS:
+        return decide(placement, goal, seen)
     if seen.copy in {At.NEWER, At.FOREIGN} and goal is Goal.CACHED and seen.original is At.RECORDED:
         return End(cached=False, why="something else stands at its name on the cache; it is left alone")
     return decide(placement, Goal.CACHED, seen)
@@ -233,6 +245,34 @@ def _from_newer(seen: Seen) -> Step | End:
     if seen.original is At.RECORDED:
         return End(cached=True, why="the copy was changed, and the name of the original's backup is taken")
     return End(cached=True, why="original and copy were both changed, and nobody can tell which is newer")
+
+
+def _to_deleted(placement: str, seen: Seen, *, aside: bool) -> Step | End:
+    if seen.backup is At.LINK:
+        return Step.TIDY
+    links, keeps = placement.startswith("symlink"), placement.endswith("+keep")
+    free = seen.original is At.NOTHING
+    if why := _still_there(seen, served=free and not links and not keeps and seen.copy is At.RECORDED):
+        return End(seen.copy is not At.NOTHING or seen.backup is At.RECORDED, why)
+    backed = seen.backup is At.RECORDED and not keeps
+    if seen.copy is At.RECORDED:
+        if aside and not backed:
+            return End(cached=True, why="nobody has its content but the copy")
+        return Step.DROP if aside else Step.DELETE_COPY
+    if seen.copy is not At.NOTHING and (links or not free):
+        return End(cached=True, why="the copy was changed on the cache")
+    # In a union, what stands at the copy's name and is not as recorded is what somebody has put there since.
+    return Step.DELETE_BACKUP if backed and not aside else End(cached=False, why=_superseded(seen))
+
+
+def _still_there(seen: Seen, *, served: bool) -> str:
+    if seen.joined or seen.original is At.RECORDED:
+        return "the original still stands under its name"
+    if seen.original is At.LINK:
+        return "its link still stands"
+    if seen.original is At.FOREIGN:
+        return _REPLACED[At.FOREIGN]
+    return "it still is served from the cache" if served else ""
 
 
 def _superseded(seen: Seen) -> str:

@@ -112,6 +112,8 @@ class Hands:
             Step.RESTORE: self._restore,
             Step.TIDY: self._tidy,
             Step.DROP: self._drop,
+            Step.DELETE_COPY: self._delete_copy,
+            Step.DELETE_BACKUP: self._delete_backup,
         }
 
     def _folder(self) -> AbstractContextManager[int]:
@@ -251,6 +253,10 @@ class Hands:
         with self._folder() as folder:
             sync(folder)
         safeguards.demand_proof(site, seen, proven, self.proof)
+        self._unlink_copy(proven)
+
+    def _unlink_copy(self, proven: os.stat_result) -> None:
+        site = self.site
         safeguards.demand_unwritten_copy(site)
         with translated(site.entry.file.cache_path), tree.folder(site.root, site.parts[:-1]) as folder:
             if identity_at(site.copy_name, folder) != Identity.of(proven):
@@ -258,3 +264,15 @@ class Hands:
             os.unlink(site.copy_name, dir_fd=folder)
             sync(folder)
         tree.remove_empty(site.root, site.parts[:-1])
+
+    def _delete_copy(self, seen: Seen) -> None:
+        self._unlink_copy(safeguards.demand_copy(self.site, seen))
+
+    def _delete_backup(self, _seen: Seen) -> None:
+        site = self.site
+        safeguards.demand_unwritten(site, site.backup)
+        with self._folder() as folder:
+            if not site.is_recorded(site.backup, folder):
+                raise SourceChanged(f"{site.backup} changed just now")
+            os.unlink(site.backup, dir_fd=folder)
+            sync(folder)

@@ -16,7 +16,7 @@ from daemon.storage.identity import Identity
 from daemon.storage.means import Means, Note
 from daemon.storage.mover import Copy, OpenFiles, Reading, in_slices
 from daemon.storage.sites import Site
-from daemon.storage.states import COPYING, End, Seen, Step, decide, recover
+from daemon.storage.states import COPYING, DELETIONS, End, Seen, Step, decide, recover
 from daemon.storage.steps import Hands
 
 T = TypeVar("T")
@@ -66,10 +66,12 @@ class Walk:
     async def recover(self, interrupted: Goal) -> Settled:
         """Finish what was interrupted on the way to a goal. Never copies."""
         await self._run(self.hands.sweep)
-        return await self._walk(interrupted, Goal.CACHED, lambda placement, seen: recover(placement, interrupted, seen))
+        goal = interrupted if interrupted in DELETIONS else Goal.CACHED
+        return await self._walk(interrupted, goal, lambda placement, seen: recover(placement, interrupted, seen))
 
     async def _walk(self, noted: Goal, goal: Goal, next_step: Callable[[str, Seen], Step | End]) -> Settled:
         site = self.site
+        site.deleted = goal in DELETIONS
         try:
             if site.entry.keeps_original and await self._run(site.copy) is None:
                 # Its original was never touched: no need to wake the array.

@@ -28,11 +28,14 @@ class Api:
 
     def __init__(self, context: WebContext) -> None:
         self._service = context.service
+        self._household = context.household
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
         service = self._service
+        users = [web.get("/api/v1/users", self._listing("users", self._household.users))] if self._household else []
         return [
+            *users,
             web.get("/api/v1/status", self._document(service.status)),
             web.get("/api/v1/plan", self._document(service.plan)),
             web.get("/api/v1/files", self._listing("files", service.files)),
@@ -72,7 +75,7 @@ class Api:
 
     def _on_target(self, ask: Callable[[str], Awaitable[list[int]]]) -> Handler:
         async def handle(request: web.Request) -> web.Response:
-            return answer({"tasks": await ask(await _target(request))}, status=202)
+            return answer({"tasks": await ask(await target_of(request))}, status=202)
 
         return handle
 
@@ -123,7 +126,7 @@ def _bad_query(faults: dict[str, str]) -> Refusal:
     return Refusal(400, "bad_query", "The address has values that mean nothing here.", faults)
 
 
-async def _target(request: web.Request) -> str:
+async def target_of(request: web.Request) -> str:
     """Return the target that the request's body names."""
     async with arriving():
         raw = await request.read()

@@ -2,7 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+from typing import Any
+
 _STEP = 1000.0
+
+_WISHES = MappingProxyType(
+    {
+        "playing": ("playing", "for"),
+        "next_up": ("next up", "for"),
+        "on_deck": ("on deck", "for"),
+        "watchlist": ("on the watchlist", "of"),
+        "pinned": ("pinned", "by"),
+        "recent": ("recently added", "for"),
+        "trending": ("trending", "for"),
+    }
+)
+"""For each kind of demand what people call it, and how the user's name follows."""
+
+_FIRST = MappingProxyType({"next_up": 1, "on_deck": 0, "watchlist": 0})
+"""The position that goes without saying; of other kinds no position says how far ahead a file is."""
 
 
 def size(number: float) -> str:
@@ -12,6 +32,18 @@ def size(number: float) -> str:
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= _STEP
     return f"{number:.1f} TB"
+
+
+def source(row: Mapping[str, Any]) -> str:
+    """Return how a source of demand is: off, failing, or what it found and when."""
+    if not row["on"]:
+        return "off"
+    found = f"{row['found']} read {moment(row['read_at'])}" if row["read_at"] else "not read yet"
+    if row["unmatched"]:
+        found += f", {len(row['unmatched'])} not in the library"
+    if row["failing_since"]:
+        return f"fails since {moment(row['failing_since'])}: {row['problem']}; {found}"
+    return found
 
 
 def moment(text: str | None) -> str:
@@ -26,10 +58,19 @@ def length(seconds: float) -> str:
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
 
 
-def wishes(demands: list[dict[str, str]]) -> str:
+def wish(demand: Mapping[str, Any]) -> str:
+    """Return who wants a file and why: ``next up for Ann (2 ahead)``."""
+    kind, user, position = str(demand.get("kind", "")), demand.get("user"), demand.get("position") or 0
+    words, joint = _WISHES.get(kind, (kind.replace("_", " "), "for"))
+    far = f" ({position} ahead)" if position > _FIRST.get(kind, position) else ""
+    return f"{words} {joint} {user}{far}" if user else words + far
+
+
+def wishes(demands: Iterable[Mapping[str, Any]]) -> str:
     """Return who wants a file and why: ``on deck for Ann, pinned``."""
-    found = dict.fromkeys(
-        f"{demand.get('kind', '')}".replace("_", " ") + (f" for {demand['user']}" if demand.get("user") else "")
-        for demand in demands
-    )
-    return ", ".join(found)
+    return ", ".join(dict.fromkeys(wish(demand) for demand in demands))
+
+
+def counted(number: int, word: str = "file") -> str:
+    """Return ``1 file``, ``2 files``."""
+    return f"{number} {word}" if number == 1 else f"{number} {word}s"

@@ -65,7 +65,19 @@ def _webhook() -> _Json:
             "application/json": {"schema": {"type": "object"}},
         },
     }
-    return {"/webhook/plex": {"post": operation | {"parameters": [secret], "requestBody": body}}}
+    plain = {"required": True, "content": {"application/json": {"schema": {"type": "object"}}}}
+    arr = {
+        f"/webhook/{name.lower()}": {
+            "post": operation
+            | {
+                "summary": f"{name}'s webhook: what it did with its files.",
+                "parameters": [secret],
+                "requestBody": plain,
+            }
+        }
+        for name in ("Sonarr", "Radarr")
+    }
+    return {"/webhook/plex": {"post": operation | {"parameters": [secret], "requestBody": body}}} | arr
 
 
 def _reading() -> _Json:
@@ -82,6 +94,8 @@ def _reading() -> _Json:
             ("tasks", "Task"),
             ("sessions", "Session"),
             ("demands", "Demand"),
+            ("pins", "Pin"),
+            ("users", "User"),
         )
     }
     return lists | {
@@ -127,9 +141,15 @@ def _asking() -> _Json:
         "stop": "End what runs, cleanly.",
         "refresh": "Read Plex again and plan anew.",
     }
+    on_pin = {
+        "pin": "Keep a target on the cache for good, and every new episode of it.",
+        "unpin": "Take a pin back: its files leave as all others do.",
+    }
+    pinned = accepted | {"202": _json(_ref("Pinned"), "Taken on.")}
     leaving = accepted | {"202": _json(_ref("Leaving"), "Taken on."), "409": _error()}
     return (
         {f"/api/v1/{name}": {"post": _operation(text, accepted | faults) | target} for name, text in on_target.items()}
+        | {f"/api/v1/{name}": {"post": _operation(text, pinned | faults) | target} for name, text in on_pin.items()}
         | {f"/api/v1/{name}": {"post": _operation(text, accepted)} for name, text in plain.items()}
         | {"/api/v1/restore": {"post": _operation("Take all off the cache but what plays, and pause.", leaving)}}
     )

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from daemon.model import DemandKind, PlayState, TaskKind, TaskState
+from daemon.model import DemandKind, ItemType, PlayState, Role, TaskKind, TaskState
 from daemon.storage.findings import Name
 
 _Json = dict[str, Any]
@@ -17,6 +17,7 @@ _NUMBER: _Json = {"type": "number"}
 _YES_NO: _Json = {"type": "boolean"}
 _TIME: _Json = {"type": ["string", "null"], "format": "date-time"}
 _MAYBE: _Json = {"type": ["string", "null"]}
+_MAYBE_WHOLE: _Json = {"type": ["integer", "null"]}
 
 
 def _one_of(*values: str) -> _Json:
@@ -32,14 +33,31 @@ def _object(**properties: _Json) -> _Json:
 
 
 _WISH = {
+    "rating_key": _TEXT,
     "kind": _one_of(*DemandKind),
     "user": _TEXT,
     "since": _TIME,
     "until": _TIME,
     "position": _WHOLE,
+    "source": _TEXT,
+    "text": _TEXT,
 }
 
-_PLANNED = _object(plex_path=_TEXT, size=_WHOLE, score=_NUMBER, why=_TEXT)
+_WANTED = {"demands": _list(_object(**_WISH)), "users": _list(_TEXT), "text": _TEXT}
+
+_PLANNED = _object(plex_path=_TEXT, size=_WHOLE, score=_NUMBER, why=_TEXT, **_WANTED)
+_DATED = _PLANNED | {"properties": _PLANNED["properties"] | {"when": _TEXT, "waits": _YES_NO}}
+
+_ROOM = _object(
+    mappings=_list(_TEXT),
+    cache_in_files=_WHOLE,
+    cache_in_bytes=_WHOLE,
+    evict_files=_WHOLE,
+    evict_bytes=_WHOLE,
+    total=_MAYBE_WHOLE,
+    free=_MAYBE_WHOLE,
+    free_after=_MAYBE_WHOLE,
+)
 
 _CHECK = {
     "type": "object",
@@ -51,6 +69,36 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
     {
         "Error": _object(error=_object(code=_TEXT, message=_TEXT, details={})),
         "Accepted": _object(tasks=_list(_WHOLE)),
+        "Pinned": _object(tasks=_list(_WHOLE), note=_TEXT),
+        "Pin": _object(
+            rating_key=_TEXT,
+            type=_one_of(*ItemType),
+            title=_TEXT,
+            since=_TIME,
+            files=_WHOLE,
+            size=_WHOLE,
+            cached_files=_WHOLE,
+        ),
+        "User": _object(
+            place=_WHOLE,
+            id=_TEXT,
+            title=_TEXT,
+            role=_one_of(*Role, ""),
+            state=_one_of("counts", "excluded", "inactive", "no token"),
+            why=_TEXT,
+            last_played_at=_TIME,
+            sources=_list(
+                _object(
+                    kind=_one_of(*DemandKind),
+                    on=_YES_NO,
+                    read_at=_TIME,
+                    found=_WHOLE,
+                    failing_since=_TIME,
+                    problem=_TEXT,
+                    unmatched=_list(_TEXT),
+                )
+            ),
+        ),
         "Leaving": _object(tasks=_list(_WHOLE), playing=_list(_TEXT)),
         "Check": _CHECK,
         "Finding": _object(
@@ -81,11 +129,15 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
             state=_one_of("cached", "caching", "evicting", "failed"),
             error=_MAYBE,
             score=_NUMBER,
-            demands=_list(_object(**_WISH)),
+            why=_TEXT,
+            **_WANTED,
             cached_at=_TIME,
             keep_until=_TIME,
+            retained_until=_TIME,
+            min_stay_until=_TIME,
             last_played_at=_TIME,
             placement=_MAYBE,
+            task={"type": ["object", "null"]},
         ),
         "Task": _object(
             id=_WHOLE,
@@ -116,11 +168,12 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
             started_at=_TIME,
             files=_list(_TEXT),
         ),
-        "Demand": _object(rating_key=_TEXT, title=_TEXT, **_WISH),
+        "Demand": _object(title=_TEXT, **_WISH),
         "Plan": _object(
-            cache_in=_list(_PLANNED),
-            evict=_list(_PLANNED),
+            cache_in=_list(_DATED),
+            evict=_list(_DATED),
             refused=_list(_PLANNED),
+            caches=_list(_ROOM),
             totals={"type": "object", "additionalProperties": _WHOLE},
             next_change_at=_TIME,
         ),

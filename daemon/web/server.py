@@ -24,6 +24,7 @@ from daemon.web.events import Events
 from daemon.web.health import Health
 from daemon.web.login import Login
 from daemon.web.page import Page
+from daemon.web.pins import Pins
 from daemon.web.security import Gate, guard_headers
 from daemon.web.webhook import Webhook
 
@@ -102,6 +103,8 @@ def build_app(context: WebContext, events: Events) -> web.Application:
         Login(gate, sessions),
     ):
         app.add_routes(room.routes())
+    if context.pinner:
+        app.add_routes(Pins(context.pinner).routes())
     app.add_routes([_static_route()])
     return app
 

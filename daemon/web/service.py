@@ -37,6 +37,8 @@ SORT_KEYS: Mapping[str, tuple[str, ...]] = MappingProxyType(
         ),
         "sessions": ("id", "title", "user", "player", "state", "tier", "started_at"),
         "audit": ("name", "path", "mapping"),
+        "users": ("place", "title", "id", "role", "state", "last_played_at"),
+        "pins": ("title", "rating_key", "type", "since", "files", "size", "cached_files"),
         "demands": ("title", "rating_key", "kind", "user", "since", "until", "position"),
     }
 )
@@ -121,6 +123,26 @@ class Service(Protocol):
 
     async def webhook(self, payload: dict[str, Any]) -> bool:
         """Record a webhook's payload; say whether it concerns this server."""
+
+
+class Pinner(Protocol):
+    """Keeps what people want on the cache for good."""
+
+    async def pin(self, target: str) -> tuple[list[int], str]:
+        """Pin a target; return task ids, and what stands in the way. TargetNotFound, UnmappedPath, PlexError."""
+
+    async def unpin(self, target: str) -> tuple[list[int], str]:
+        """Take a pin back; return task ids, and why nothing was done, if so. TargetNotFound, UnmappedPath."""
+
+    async def pins(self) -> list[dict[str, Any]]:
+        """Return the pins, the oldest first."""
+
+
+class Household(Protocol):
+    """Knows who uses the server."""
+
+    async def users(self, query: Query) -> Listing:
+        """Return everybody, whether they count, and how what they want is read."""
 
 
 class Auditor(Protocol):

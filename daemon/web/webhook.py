@@ -1,4 +1,4 @@
-"""Plex's webhook: read what matters, record it, answer.
+"""The webhooks of Plex, Sonarr and Radarr: read what matters, record it, answer.
 
 A request is never held as a whole: the payload is kept, the picture that comes with it is passed over as
 it arrives, and what is too large is refused from its header where it has one, else as soon as it is.
@@ -23,21 +23,38 @@ _CHUNK = 64 << 10
 
 
 class Webhook:
-    """Takes ``POST /webhook/plex``."""
+    """Takes ``POST /webhook/plex``, ``/webhook/sonarr`` and ``/webhook/radarr``."""
 
     def __init__(self, context: WebContext) -> None:
         self._context = context
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes."""
-        return [web.post("/webhook/plex", self.plex, expect_handler=self._expect)]
+        takes = {"plex": self.plex, "sonarr": self.sonarr, "radarr": self.radarr}
+        return [web.post(f"/webhook/{name}", take, expect_handler=self._expect) for name, take in takes.items()]
 
     async def plex(self, request: web.Request) -> web.Response:
         """Hand the payload to the daemon."""
+        payload = await self._read(request)
+        return answer({"recorded": await self._context.service.webhook(payload)})
+
+    async def sonarr(self, request: web.Request) -> web.Response:
+        """Record what Sonarr did with its files."""
+        return await self._announced("sonarr", request)
+
+    async def radarr(self, request: web.Request) -> web.Response:
+        """Record what Radarr did with its files."""
+        return await self._announced("radarr", request)
+
+    async def _announced(self, app: str, request: web.Request) -> web.Response:
+        payload, announce = await self._read(request), self._context.announce
+        return answer({"recorded": announce is not None and await announce(app, payload)})
+
+    async def _read(self, request: web.Request) -> dict[str, Any]:
         self._refuse_early(request)
         async with arriving():
             raw = await _payload(request)
-        return answer({"recorded": await self._context.service.webhook(_parse(raw))})
+        return _parse(raw)
 
     def _refuse_early(self, request: web.Request) -> None:
         """Refuse what its first lines condemn."""

@@ -76,7 +76,7 @@ def test_only_so_many_episodes_and_films_count_as_the_settings_say() -> None:
     assert until(DemandKind.WATCHLIST, {"watchlist": {"episodes": 2}}, position=1) is None
     assert until(DemandKind.WATCHLIST, {"watchlist": {"episodes": 2}}, position=2) == NEVER
     assert until(DemandKind.WATCHLIST, {"watchlist": {"episodes": 0}}, show="") is None
-    assert until(DemandKind.TRENDING, {"trending": {"enabled": True, "movies": 2}}, position=2, user="") == NEVER
+    assert until(DemandKind.TRENDING, {"trending": {"enabled": True, "movies": 2, "client_id": "x"}}, position=2, user="") == NEVER
 
 
 def test_what_plays_and_what_is_pinned_always_counts() -> None:

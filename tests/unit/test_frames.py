@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from daemon.model import PlayState
-from daemon.plex.frames import FrameParser, PlayingFrame
+from daemon.plex.frames import NO_QUEUE, FrameParser, PlayingFrame, QueuePlace
 
 ELEMENT = {
     "sessionKey": "12",
@@ -20,7 +20,7 @@ ELEMENT = {
     "playQueueID": 3,
     "state": "playing",
 }
-FRAME = PlayingFrame("12", "345", PlayState.PLAYING, 61.5, "sofa-tv")
+FRAME = PlayingFrame("12", "345", PlayState.PLAYING, 61.5, "sofa-tv", place=QueuePlace("3", "9"))
 
 
 def wrap(*elements: Any, kind: str = "playing", key: str = "PlaySessionStateNotification") -> str:
@@ -51,6 +51,30 @@ def test_each_form_of_a_playing_frame_is_understood(raw: str | bytes) -> None:
     parser = FrameParser()
     assert parser.parse(raw) == [FRAME]
     assert parser.garbage == 0
+
+
+@pytest.mark.parametrize(
+    ("queue", "item", "place"),
+    [
+        (3, 9, QueuePlace("3", "9")),
+        ("3", "9", QueuePlace("3", "9")),
+        (3, None, QueuePlace("3")),
+        (3, "../9", QueuePlace("3")),
+        (None, 9, NO_QUEUE),
+        (0, 9, NO_QUEUE),
+        (-1, 9, NO_QUEUE),
+        (1.5, 9, NO_QUEUE),
+        ("", "", NO_QUEUE),
+        ("3?own=1", 9, NO_QUEUE),
+        ("٣", 9, NO_QUEUE),
+        ("9" * 40, 9, NO_QUEUE),
+        ([3], {}, NO_QUEUE),
+        (True, True, NO_QUEUE),
+    ],
+)
+def test_only_a_plain_number_names_a_play_queue(queue: Any, item: Any, place: QueuePlace) -> None:
+    (frame,) = one(playQueueID=queue, playQueueItemID=item)
+    assert frame.place == place
 
 
 def test_all_entries_of_a_frame_count() -> None:

@@ -14,6 +14,8 @@ _CONTRACT = {
     "ondeckd_event_to_task_seconds",
     "ondeckd_tasks",
     "ondeckd_array_operations_total",
+    "ondeckd_array_awake",
+    "ondeckd_array_wakeups_total",
     "ondeckd_notifications_connected",
     "ondeckd_notification_age_seconds",
     "ondeckd_plex_request_seconds",

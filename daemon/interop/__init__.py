@@ -1,0 +1,1 @@
+"""What ondeckd exchanges with other programs of the house."""

@@ -1,0 +1,1 @@
+"""What would have been: histories of households, replayed against settings on a simulated clock."""

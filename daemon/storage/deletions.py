@@ -1,0 +1,55 @@
+"""What has to hold before anything is deleted because somebody else has deleted a file on purpose."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+
+from daemon.config import MappingSettings
+from daemon.errors import SourceChanged
+from daemon.model import File
+from daemon.storage.faults import translated
+from daemon.storage.paths import parts_below
+from daemon.storage.sites import Site
+from daemon.storage.states import At, Seen
+
+
+def demand_deleted(site: Site, replaced_by: Sequence[tuple[MappingSettings, File]] = ()) -> None:
+    """Raise unless the media path no longer shows the file, and what replaced it stands there. Blocks.
+
+    UnsafeEvict where another file stands there by now, of which nobody has spoken; SourceChanged while the new one is
+    not there, or not as large as it was said to be. What else is wrong the walk itself says.
+    """
+    site.deleted = True
+    seen = site.look()
+    if not replaced_by:
+        if seen.original in {At.OTHER, At.NEWER} or seen.copy in {At.NEWER, At.FOREIGN}:
+            site.refuse("another file stands under its name by now")
+        return
+    for mapping, file in replaced_by:
+        same = file.array_path == site.entry.file.array_path
+        if not (_replaced(site, seen, file) if same else _stands(mapping, file)):
+            raise SourceChanged(f"{file.array_path}, which takes its place, is not there as it was announced")
+
+
+def _replaced(site: Site, seen: Seen, new: File) -> bool:
+    """Say whether a new file of this size has taken the very name of the old one."""
+    with translated(site.entry.file.array_path):
+        if seen.original in {At.OTHER, At.NEWER}:
+            return _is_file(site.entry.file.array_path, new.size)
+        return seen.copy is At.NEWER and _is_file(site.entry.file.cache_path, new.size)
+
+
+def _stands(mapping: MappingSettings, new: File) -> bool:
+    union = [str(Path(mapping.union, *parts_below(new.array_path, mapping.array)))] if mapping.union else []
+    with translated(new.array_path):
+        return any(_is_file(path, new.size) for path in (new.array_path, new.cache_path, *union))
+
+
+def _is_file(path: str, size: int) -> bool:
+    try:
+        found = Path(path).stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    return stat.S_ISREG(found.st_mode) and found.st_size > 0 and found.st_size == (size or found.st_size)
