@@ -20,6 +20,7 @@ from daemon.health import Health
 from daemon.hearing import Hearing
 from daemon.holds import Holds
 from daemon.jobs import Jobs
+from daemon.keeping import Keeping
 from daemon.live import Live
 from daemon.logs import configure
 from daemon.metrics import Metrics

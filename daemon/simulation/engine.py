@@ -10,7 +10,7 @@ from typing import Protocol
 
 from daemon.config import Settings
 from daemon.plex.plays import WATCHED_SHARE
-from daemon.simulation.array import Disks
+from daemon.simulation.disks import Disks
 from daemon.simulation.history import Household, Listing, Title, Viewing
 from daemon.simulation.household_view import PlexView
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from daemon.simulation.array import Held
+from daemon.simulation.disks import Held
 from daemon.simulation.engine import Playing, Stage
 from daemon.simulation.history import Title
 from daemon.simulation.idle import Idle

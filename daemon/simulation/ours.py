@@ -25,7 +25,7 @@ from daemon.model import (
 )
 from daemon.planning import planner, waiting
 from daemon.plex.episodes import following, seen_by
-from daemon.simulation.array import Held
+from daemon.simulation.disks import Held
 from daemon.simulation.engine import Playing, Stage
 from daemon.simulation.history import Listing, Title
 from daemon.simulation.memory import Memory

@@ -1,6 +1,7 @@
 """A process with the real store, journal and placement, and nothing else: to be killed, starved and lied to.
 
-``python -m tests.support.actor JSON ACTION [NAME] …``; the actions are ``recover``, ``cache_in NAME``, ``evict NAME``.
+``python -m tests.support.actor JSON ACTION [NAME] …``; the actions are ``recover``, ``cache_in NAME``, ``evict NAME``,
+``delete NAME`` (somebody has deleted it) and ``follow OLD>NEW`` (somebody has renamed it).
 The JSON object holds ``root`` (with the folders ``array``, ``cache`` and ``state`` below it) and keys of the mapping;
 with ``alone`` true everything happens in the main thread, in the one order that there is.
 Says ``done ACTION`` on standard output after each, or ``failed ACTION: …``, and goes on.
@@ -66,6 +67,11 @@ async def act(
                     elif action == "cache_in":
                         found = await custody.cache_in(mappings.resolve(f"/data/tv/{name}"))
                         await store.run(partial(entered, entries=found))
+                    elif action == "delete":
+                        await custody.delete(mappings.resolve(f"/data/tv/{name}").array_path)
+                    elif action == "follow":
+                        old, new = (mappings.resolve(f"/data/tv/{one}") for one in name.split(">"))
+                        await custody.follow(old, new)
                     else:
                         await custody.evict(mappings.resolve(f"/data/tv/{name}").array_path)
                 except OndeckdError as error:

@@ -58,6 +58,8 @@ def configuration(library: Library, plex: Server, folder: Path) -> dict[str, Any
         # Most tests are about plays alone.
         "on_deck": {"enabled": False},
         "watchlist": {"enabled": False},
+        # Nor do most wait for an array to be awake: their clocks are fast, or their folders on one disk.
+        "schedule": {"spin_down": "0"},
         "space": {"limit": "100%", "evict_to": "100%", "min_free": "0"},
         "state": {"directory": str(folder / "state")},
         "web": {"listen": "127.0.0.1:0"},

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from daemon.metrics import Metrics
 from daemon.model import Task, TaskKind, TaskState
 from daemon.plexlinks import PlexLinks
 from daemon.progress import Progress
+from daemon.quiet import ArrayWatch, Disks
 from daemon.rooms import Rooms
 from daemon.state import tasks
 from daemon.state.store import Store
@@ -36,7 +37,10 @@ CONTENT = b"film" * 5_000
 
 @dataclass
 class Household:
-    """The workers with everything below them, and nobody who plans."""
+    """The workers with everything below them, and nobody who plans.
+
+    `streaming` names the mappings from whose array somebody plays.
+    """
 
     live: Live
     store: Store
@@ -44,6 +48,8 @@ class Household:
     feed: Feed
     dispatcher: Dispatcher
     holds: Holds
+    metrics: Metrics
+    streaming: set[str] = field(default_factory=set)
 
     def film(self, mapping: str, number: int) -> str:
         """Put a file on the array; return its path as Plex says it."""
@@ -52,13 +58,14 @@ class Household:
         path.write_bytes(CONTENT)
         return f"/data/{mapping}/{number}/film.mkv"
 
-    async def ask(self, kind: TaskKind, *paths: str) -> None:
+    async def ask(self, kind: TaskKind, *paths: str, urgent: bool = True) -> None:
         """Bring tasks onto the queue."""
         files = [self.live.mappings.resolve(path, len(CONTENT)) for path in paths]
 
         def put(connection: Any) -> None:
             for file in files:
-                tasks.put(connection, tasks.NewTask(kind, file, 1, "asked for"), self.clock.now())
+                new = tasks.NewTask(kind, file, 1, "asked for", urgent=urgent)
+                tasks.put(connection, new, self.clock.now())
 
         await self.store.run(put)
         self.dispatcher.tasks_added.ring()
@@ -104,8 +111,20 @@ class Household:
 
 
 @asynccontextmanager
-async def household(folder: Path, speed: float = 600.0, **placements: str) -> AsyncIterator[Household]:
-    """Have mappings of these names and placements below `folder`, one worker each way, and a fast clock."""
+async def household(
+    folder: Path,
+    speed: float = 600.0,
+    *,
+    clock: Clock | None = None,
+    schedule: Mapping[str, str] | None = None,
+    disks: Disks | None = None,
+    **placements: str,
+) -> AsyncIterator[Household]:
+    """Have mappings of these names and placements below `folder`, one worker each way, and a fast clock.
+
+    With a `schedule` what is not urgent waits for the array; each mapping has one of its own, and `disks` says what
+    spins.
+    """
     mappings = []
     for name, placement in placements.items():
         serve, _, original = placement.partition("+")
@@ -116,8 +135,8 @@ async def household(folder: Path, speed: float = 600.0, **placements: str) -> As
         paths = {"plex": f"/data/{name}", "array": str(array), "cache": str(cache)}
         mappings.append({"name": name, "serve": serve, "original": original, **paths})
     live, clock, feed, metrics = (
-        Live(build({"mapping": mappings, "transfer": {"to_cache": 1, "to_array": 1}})),
-        Clock(speed),
+        Live(build({"mapping": mappings, "transfer": {"to_cache": 1, "to_array": 1}, "schedule": schedule or {}})),
+        clock or Clock(speed),
         Feed(),
         Metrics("test"),
     )
@@ -137,17 +156,30 @@ async def household(folder: Path, speed: float = 600.0, **placements: str) -> As
                 take_back=lambda _: None,
             )
             holds = Holds(live, store, clock, asker, dispatcher.tasks_added)
-            placement_ = Placement(live.mappings, live.settings.transfer, executor, on_touch=metrics.array_operation)
+            home = Household(live, store, clock, feed, dispatcher, holds, metrics)
+            arrays = ArrayWatch(
+                live,
+                clock,
+                feed,
+                metrics,
+                dispatcher.tasks_added,
+                streams=home.streaming.__contains__,
+                on_file_systems=lambda paths: {path: path for path in paths},
+                **({"disks": disks} if disks else {}),
+            )
+            placement_ = Placement(live.mappings, live.settings.transfer, executor, on_touch=arrays.touched)
             custody, links = Custody(store, placement_), PlexLinks(store, live, clock, _never_says)
             jobs = Jobs(store, live, clock, feed, metrics, dispatcher, custody, progress, holds, links)
-            workers = Workers(store, live, clock, dispatcher, jobs, holds, may_evict=lambda: True)
+            watch = None if schedule is None else arrays
+            workers = Workers(store, live, clock, dispatcher, jobs, holds, may_evict=lambda: True, arrays=watch)
             async with asyncio.TaskGroup() as group:
-                looking = group.create_task(holds.run())
+                looking = [group.create_task(holds.run()), group.create_task(arrays.run())]
                 group.create_task(workers.run())
                 try:
-                    yield Household(live, store, clock, feed, dispatcher, holds)
+                    yield home
                 finally:
-                    looking.cancel()
+                    for one in looking:
+                        one.cancel()
                     workers.stop()
 
 

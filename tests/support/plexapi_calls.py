@@ -29,3 +29,14 @@ async def ask(plex: DemoServer, what: Callable[[Any], T], who: str = "Ann") -> T
             return what(connect(plex.url, plex.people[who].token, session=session))
 
     return await asyncio.to_thread(run)
+
+
+class Redirected(requests.Session):
+    """Sends what is meant for plex.tv to the simulated server."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.base = url
+
+    def request(self, method: str | bytes, url: str | bytes, *args: Any, **more: Any) -> requests.Response:
+        return super().request(method, str(url).replace("https://plex.tv", self.base), *args, **more)

@@ -1,7 +1,7 @@
 """The daemon on a fast clock, under strace: what its process asks the system for in a stretch of its time.
 
-Started with a configuration and the clock's speed; each line ``["method", {arguments}]`` on its input is answered by
-one on its output.
+Started with a configuration and the clock's speed (0: it stands still until it is turned); each line
+``["method", {arguments}]`` on its input is answered by one on its output.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import os
 import signal
 import sys
+import time
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,16 +22,21 @@ from typing import Any
 from daemon.app import App
 from daemon.clock import Clock
 from daemon.config import load
+from daemon.model import TaskState
+from daemon.state import tasks
 from tests.support.daemon_process import DaemonProcess
 from tests.support.process import CHECKOUT
+from tests.support.turned import TurnedClock
 
 _CALLS = "%file,getdents,getdents64,fstat,fstatfs,fchdir,read,pread64,lseek,sendfile,copy_file_range,inotify_add_watch"
 """All that opens, stats, lists or reads; with strace's -y also where only a descriptor is named."""
+_TURNS = 20
+"""Questions to the database, one after the other, within which whoever was woken has put its own."""
 _MARK = "/the-traced-daemon-was-told"
 
 
 async def _serve(config: str, speed: float) -> None:
-    clock = Clock(speed)
+    clock = Clock(speed) if speed else TurnedClock(time.time())
     app = App(load(Path(config), {}), {}, clock=clock)
     async with asyncio.TaskGroup() as group:
         group.create_task(app.run())
@@ -44,8 +50,26 @@ async def _serve(config: str, speed: float) -> None:
                 os.access(f"{_MARK}/{arguments['name']}", os.F_OK)
             elif method == "sleep":
                 await clock.sleep(arguments["seconds"])
+            elif method == "turn" and isinstance(clock, TurnedClock):
+                clock.turn(clock.now() + arguments["seconds"])
+                await _calm(app)
             print("null", flush=True)  # noqa: T201 - the protocol
         app.stop.set()
+
+
+async def _calm(app: App) -> None:
+    """Return when nothing runs, and nothing waits but what is not urgent."""
+    store = app.core.store
+    async with app.core.feed.subscribe() as notices:
+        for _ in range(_TURNS):
+            await store.run(tasks.counts)
+        while any(
+            task.urgent or task.state is TaskState.RUNNING
+            for task in await store.run(
+                lambda connection: tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
+            )
+        ):
+            await anext(notices)
 
 
 @dataclass
@@ -55,7 +79,10 @@ class TracedDaemon(DaemonProcess):
     trace: Path = Path()
 
     async def tell(self, method: str, **arguments: Any) -> None:
-        """Have something done in its process: ``mark`` (name) or ``sleep`` (seconds of its clock)."""
+        """Have something done in its process: ``mark`` (name), or ``sleep`` or ``turn`` (seconds of its clock).
+
+        After a turn nothing runs, and nothing waits but what is not urgent.
+        """
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         self.process.stdin.write(json.dumps([method, arguments]).encode() + b"\n")

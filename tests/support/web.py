@@ -55,20 +55,30 @@ def file_row(name: str = "a.mkv", **more: Any) -> dict[str, Any]:
         "error": None,
         "score": 50,
         "why": "next up",
-        "demands": [
-            {
-                "kind": "next_up",
-                "user": "Ann",
-                "since": "2025-03-01T20:15:00.000Z",
-                "until": None,
-                "position": 1,
-            }
-        ],
+        "text": "next up for Ann; stays as long as that holds, and until 2025-03-02 08:15 UTC at least",
+        "demands": [_wish()],
+        "users": ["Ann"],
         "cached_at": "2025-03-01T20:15:00.000Z",
         "keep_until": "2025-03-02T08:15:00.000Z",
+        "retained_until": None,
+        "min_stay_until": "2025-03-02T08:15:00.000Z",
         "last_played_at": None,
         "placement": "union+keep",
+        "task": None,
     } | more
+
+
+def _wish() -> dict[str, Any]:
+    return {
+        "rating_key": "101",
+        "kind": "next_up",
+        "user": "Ann",
+        "since": "2025-03-01T20:15:00.000Z",
+        "until": None,
+        "position": 1,
+        "source": "a play",
+        "text": "next up for Ann",
+    }
 
 
 def session_row(title: str = "Show - S01E01 - Pilot", **more: Any) -> dict[str, Any]:
@@ -91,15 +101,7 @@ def session_row(title: str = "Show - S01E01 - Pilot", **more: Any) -> dict[str, 
 
 def demand_row(title: str = "Show - S01E02 - Next") -> dict[str, Any]:
     """Return a demand as the daemon shows it."""
-    return {
-        "rating_key": "12",
-        "title": title,
-        "kind": "next_up",
-        "user": "Ann",
-        "since": "2025-03-01T20:15:00.000Z",
-        "until": None,
-        "position": 1,
-    }
+    return _wish() | {"rating_key": "12", "title": title}
 
 
 @dataclass
@@ -115,6 +117,7 @@ class MemoryService:
     error: OndeckdError | Exception | None = None
     ours: bool = True
     ids: list[int] = field(default_factory=lambda: [7])
+    note: str = ""
     was_read: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def status(self) -> dict[str, Any]:
@@ -147,18 +150,15 @@ class MemoryService:
     async def plan(self) -> dict[str, Any]:
         self._fail()
         row = {"plex_path": "/data/tv/b.mkv", "size": 2_000_000_000, "score": 40, "why": "next up"}
-        totals = {
-            "cache_in_files": 1,
-            "cache_in_bytes": 2_000_000_000,
-            "evict_files": 0,
-            "evict_bytes": 0,
-            "refused_files": 0,
-        }
-        demands = [{"kind": "next_up", "user": "Ann", "since": None, "until": None, "position": 1}]
+        wanted = {"demands": [_wish()], "users": ["Ann"], "text": "next up for Ann"}
+        moves = {"cache_in_files": 1, "cache_in_bytes": 2_000_000_000, "evict_files": 0, "evict_bytes": 0}
+        totals = {**moves, "refused_files": 0, "refused_bytes": 0, "waiting_files": 1}
+        room = {"total": 100_000_000_000, "free": 12_000_000_000, "free_after": 10_000_000_000}
         return {
-            "cache_in": [row | {"demands": demands}],
+            "cache_in": [row | wanted | {"waits": False, "when": "when the array is awake"}],
             "evict": [],
             "refused": [],
+            "caches": [{"mappings": ["TV"], **moves, **room}],
             "totals": totals,
             "next_change_at": None,
         }
@@ -168,6 +168,19 @@ class MemoryService:
 
     async def evict(self, target: str) -> list[int]:
         return self._ask("evict", target)
+
+    async def pin(self, target: str) -> tuple[list[int], str]:
+        return self._ask("pin", target), self.note
+
+    async def unpin(self, target: str) -> tuple[list[int], str]:
+        return self._ask("unpin", target), self.note
+
+    async def pins(self) -> list[dict[str, Any]]:
+        self._fail()
+        return self.rows.get("pins", [])
+
+    async def users(self, query: Query) -> Listing:
+        return self._page("users", query)
 
     async def restore(self) -> tuple[list[int], list[str]]:
         return self._ask("restore"), []
@@ -198,6 +211,11 @@ class MemoryService:
     async def webhook(self, payload: dict[str, Any]) -> bool:
         self._fail()
         self.payloads.append(payload)
+        return self.ours
+
+    async def announce(self, app: str, payload: dict[str, Any]) -> bool:
+        self._fail()
+        self.payloads.append({"app": app} | payload)
         return self.ours
 
     def _ask(self, what: str, target: str = "") -> list[int]:
@@ -256,7 +274,18 @@ async def serving(
     """Serve on a free port of the loopback."""
     service = service or MemoryService()
     feed, metrics = Feed(feed_size), Metrics("1.2.3")
-    context = WebContext(service, feed, metrics, lambda: settings(**web), SECRET, service, keep_alive)
+    context = WebContext(
+        service,
+        feed,
+        metrics,
+        lambda: settings(**web),
+        SECRET,
+        service,
+        keep_alive,
+        pinner=service,
+        household=service,
+        announce=service.announce,
+    )
     async with (
         WebServer(context) as server,
         ClientSession(server.url, timeout=ClientTimeout(10), cookie_jar=CookieJar(unsafe=True)) as http,
