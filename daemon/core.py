@@ -77,7 +77,15 @@ class Core:
             also=self._look_again,
         )
         self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
-        self.reloading = Reloading(
+        self.reloading = self._make_reloading()
+        self.service = self._make_service()
+        self.figures = Figures(
+            self.store, self.live, given.clock, self.feed, self.metrics, self.health, self.listener, self.status_line
+        )
+
+    def _make_reloading(self) -> Reloading:
+        given = self._given
+        return Reloading(
             given.loaded,
             given.env,
             self.live,
@@ -87,10 +95,6 @@ class Core:
             wanted=given.reload_wanted,
             prepare=self._log_as,
             in_force=self._in_force,
-        )
-        self.service = self._make_service()
-        self.figures = Figures(
-            self.store, self.live, given.clock, self.feed, self.metrics, self.health, self.listener, self.status_line
         )
 
     def _make_dispatcher(self) -> Dispatcher:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
+from daemon.activity import Activity
+from daemon.config import Settings
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
 from daemon.given import Given
@@ -45,17 +47,39 @@ class Sourcing:
         also: Callable[[], Awaitable[None]],
     ) -> None:
         self._live = live
-        store, clock, settings = given.store, given.clock, lambda: live.settings
+        store, clock, settings = given.store, given.clock, self._settings
         self.outbound = Outbound(clock)
         self.accounts = Accounts(settings, self.outbound, library, clock, given.directory)
+        self._activity = Activity(store, library, settings)
         self.index = LibraryIndex(library, store, clock)
         self.users = Users(store, settings, clock, self.accounts.known)
-        discover = Discover(self.outbound, settings, clock)
-        shelf = Shelf(library, clock)
         self._pins = Pins(library, store)
-        self.refresher = Refresher(
+        self.refresher = self._make_refresher(given, feed, dispatcher, library, also)
+        self.pinning = Pinning(
             store,
             live,
+            clock,
+            dispatcher,
+            library,
+            measure=rooms.measure,
+            look=look,
+            changed=lambda: self.refresher.soon({DemandKind.PINNED}, ""),
+        )
+
+    def _make_refresher(
+        self,
+        given: Given,
+        feed: Feed,
+        dispatcher: Dispatcher,
+        library: PlexLibrary,
+        also: Callable[[], Awaitable[None]],
+    ) -> Refresher:
+        store, clock, settings = given.store, given.clock, self._settings
+        discover = Discover(self.outbound, settings, clock)
+        shelf = Shelf(library, clock)
+        return Refresher(
+            store,
+            self._live,
             clock,
             feed,
             dispatcher,
@@ -75,22 +99,16 @@ class Sourcing:
             seed=lambda: library.machine_identifier,
             is_current=self._is_current,
         )
-        self.pinning = Pinning(
-            store,
-            live,
-            clock,
-            dispatcher,
-            library,
-            measure=rooms.measure,
-            look=look,
-            changed=lambda: self.refresher.soon({DemandKind.PINNED}, ""),
-        )
+
+    def _settings(self) -> Settings:
+        return self._live.settings
 
     def _owner_token(self) -> str:
         return self._live.settings.plex.token.get_secret_value()
 
     async def _people(self) -> tuple[Sequence[Person], bool]:
         people = await self.accounts.people()
+        await self._activity.learn(people)
         return people, not self.accounts.problem
 
     def _is_current(self, connection: Connection, kind: DemandKind) -> bool:

@@ -179,9 +179,10 @@ class PlexLibrary:
         asked = urlencode({"sort": "viewedAt:desc", "viewedAt>": int(since)})
         return await self._history(asked)
 
-    async def latest_history(self) -> float:
-        """Return the server's time of the newest row of the history; 0.0 where there is none."""
-        asked = urlencode({"sort": "viewedAt:desc"})
+    async def latest_history(self, user: str = "") -> float:
+        """Return the server's time of the newest row of the history, or of that user's; 0.0 where there is none."""
+        whose = {"accountID": user} if user else {}
+        asked = urlencode({"sort": "viewedAt:desc", **whose})
         page = await self._owner.page("history", f"{_HISTORY}?{asked}", 0, _NEWEST)
         return max((elements.viewed_at(row) for row in page), default=0.0)
 
