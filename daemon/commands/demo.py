@@ -117,9 +117,10 @@ def _configuration(stage: Stage, plex: DemoServer, listen: str) -> Loaded:
     ]
     for mapping in mappings:
         Path(mapping["cache"]).mkdir(parents=True)
+    services = ("tv_url", "clients_url", "discover_url", "metadata_url", "community_url")
     settings = build(
         {
-            "plex": {"url": plex.url, "token": plex.token},
+            "plex": {"url": plex.url, "token": plex.token, **dict.fromkeys(services, plex.url)},
             "mapping": mappings,
             "retention": {"after_watched": "30m", "after_stopped": "3h", "min_stay": "5m"},
             "space": {"limit": "100%", "evict_to": "100%", "min_free": "0"},

@@ -36,6 +36,7 @@ def write_configuration(library: Library, plex: DemoServer, media: Path, folder:
     lines = [
         "[plex]",
         f'url = "{plex.url}"',
+        *(f'{service}_url = "{plex.url}"' for service in ("tv", "clients", "discover", "metadata", "community")),
         "[space]",
         'limit = "100%"',
         'evict_to = "100%"',
