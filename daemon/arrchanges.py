@@ -36,6 +36,8 @@ _FIRST_WAIT, _LONGEST_WAIT = 5.0, 600.0
 _MOST_TRIES = 40
 """Tries, over some six hours, after which what could not be followed is told of and given up."""
 _MOST_SAID = 500
+REPLACING = 1800.0
+"""Seconds that the import of a better file may take after the old one was deleted."""
 
 
 class ArrChanges:
@@ -82,6 +84,8 @@ class ArrChanges:
             await self._store.run(partial(announced.put_off, number=row.id, not_before=again))
             if await self._attempt(row):
                 await self._store.run(partial(announced.end, number=row.id))
+        if await self._store.run(partial(announced.expect_no_more, now=self._clock.now())):
+            await self._change(lambda _: None)  # they may leave now
         due = await self._store.run(announced.next_due)
         return None if due is None else max(0.0, due - self._clock.now())
 
@@ -103,12 +107,20 @@ class ArrChanges:
         if event.did is Did.RENAMED:
             yield from (partial(self._rename, event.app, file) for file in event.new)
             return
+        if event.did is Did.REPLACING:
+            yield from (partial(self._expect, event.app, file) for file in event.gone)
+            return
         new = tuple(file for one in event.new if (file := self._locate(event.app, one)))
         if event.did is Did.IMPORTED and not new:
             return  # nobody could see whether what took its place is there
         yield from (partial(self._delete, event.app, file, new) for file in event.gone)
         if event.folder:
             yield partial(self._delete_below, event.app, ArrFile(event.folder))
+
+    async def _expect(self, app: str, gone: ArrFile) -> None:
+        if (file := self._locate(app, gone)) and await self._family(file.array_path):
+            until = self._clock.now() + REPLACING
+            await self._store.run(partial(announced.expect, array_path=file.array_path, until=until))
 
     async def _delete(self, app: str, gone: ArrFile, new: tuple[File, ...]) -> None:
         if (file := self._locate(app, gone)) is None:
@@ -136,6 +148,7 @@ class ArrChanges:
         if stayed := [settled for settled in kept if not settled.entry.parent]:
             self._tell(app, path, stayed[0].why)
             return
+        await self._store.run(partial(announced.expect_no_more, now=self._clock.now(), array_path=path))
         await self._change(partial(_relist, old=file, new=new, gone=True))
         why = f"{app} {'replaced' if new else 'deleted'} it"
         log.info("copy_deleted", path=path, bytes=sum(one.file.size for one in gone), why=why)
@@ -148,17 +161,21 @@ class ArrChanges:
         old, new = self._locate(app, ArrFile(file.was)), self._locate(app, file)
         if old is None or new is None or old.array_path == new.array_path:
             return
-        if await self._family(old.array_path):
+        new = replace(new, size=0)
+        if family := await self._family(old.array_path):
             await self._demand_idle(old.array_path)
             try:
                 await self._custody.follow(old, new)
             except UnsafeEvict as error:
-                self._tell(app, old.array_path, str(error))
-            else:
-                log.info("renaming_followed", path=new.array_path, why=f"{app} renamed {old.array_path}")
-                for path, cached in ((old.array_path, False), (new.array_path, True)):
-                    self._feed.publish("entry", {"array_path": path, "cached": cached})
-        await self._change(partial(_relist, old=old, new=(replace(new, size=0),), gone=False))
+                # Where a file cannot be renamed, as into a folder of another disk, it is copied and deleted.
+                log.debug("renaming_not_followed", path=old.array_path, why=str(error))
+                copied = replace(new, size=family[0].file.size)
+                await self._delete_family(app, old, (copied,), aside=False)
+                return
+            log.info("renaming_followed", path=new.array_path, why=f"{app} renamed {old.array_path}")
+            for path, cached in ((old.array_path, False), (new.array_path, True)):
+                self._feed.publish("entry", {"array_path": path, "cached": cached})
+        await self._change(partial(_relist, old=old, new=(new,), gone=False))
 
     async def _demand_idle(self, array_path: str) -> None:
         if await self._store.run(partial(relisting.is_running, array_path=array_path)):

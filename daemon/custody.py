@@ -10,9 +10,9 @@ from pathlib import PurePosixPath
 
 import structlog
 
-from daemon.errors import StorageError, UnsafeEvict
+from daemon.errors import SourceChanged, StorageError, UnsafeEvict
 from daemon.model import Entry, File, Goal, Intent
-from daemon.state import journal, ledger
+from daemon.state import announced, journal, ledger
 from daemon.state.store import Connection, Store
 from daemon.storage.placement import Placement, Progress
 from daemon.storage.walk import Settled
@@ -60,6 +60,8 @@ class Custody:
         Each is recorded at once. Where the video cannot leave, UnsafeEvict; a sidecar that cannot stays, and is said.
         """
         family = await self._store.run(lambda connection: ledger.family(connection, array_path))
+        if any([await self._is_replaced(entry) for entry in family]):
+            raise SourceChanged(f"{array_path} is being replaced by somebody", path=array_path)
         gone = []
         for entry in family:
             try:
@@ -171,11 +173,18 @@ class Custody:
         """Put the originals of copies that have disappeared back under their names; return what is settled now."""
         done = []
         for entry in entries:
+            if await self._is_replaced(entry):
+                continue
             settled = await self._settled(Intent(entry, Goal.UNCACHED, "recover"))
             if settled is not None:
                 await self._store.run(partial(_settle, settled=settled))
                 done += [] if settled.cached else [entry]
         return done
+
+    async def _is_replaced(self, entry: Entry) -> bool:
+        """Say whether the original of a copy would get a name back that somebody is just giving to another file."""
+        path = entry.parent or entry.file.array_path
+        return not entry.keeps_original and await self._store.run(partial(announced.is_expected, array_path=path))
 
     async def _settled(self, intent: Intent) -> Settled | None:
         path = intent.entry.file.array_path

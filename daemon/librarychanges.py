@@ -8,7 +8,7 @@ from functools import partial
 
 import structlog
 
-from daemon.arrchanges import ArrChanges
+from daemon.arrchanges import REPLACING, ArrChanges
 from daemon.clock import Clock
 from daemon.errors import PlexError, PlexNotFound
 from daemon.model import Item, TaskKind
@@ -124,10 +124,10 @@ class LibraryChanges:
         others = await self._store.run(partial(relisting.others, items=items))
         if others or gone:
             changed = [*(item.rating_key for item in others), *gone]
-            before = await self._store.run(partial(relisting.paths, keys=changed))
+            before = await self._store.run(partial(relisting.kept_copies, keys=changed))
             await self._change(partial(self._record, items=others, gone=gone))
             self._wakes.tasks_added()
-            self._wakes.copies_soon(before | {file.plex_path for item in others for file in item.files})
+            self._wakes.copies_soon(before)
 
     def _refresh(self, again: float | None) -> float | None:
         """Have everything read if that is owed, but not all the time; return when to come back at the latest."""
@@ -168,7 +168,9 @@ class LibraryChanges:
     def _record(self, connection: Connection, *, items: Iterable[Item], gone: Iterable[str]) -> None:
         now = self._clock.now()
         for item in items:
-            for entry in relisting.relist(connection, item, now - _SETTLED):
+            for entry in relisting.relist(
+                connection, item, settled_before=now - _SETTLED, expected_until=now + REPLACING
+            ):
                 why = "another version has taken its place"
                 new = tasks.NewTask(TaskKind.EVICT, entry.file, _PRIORITY, why, forced=True)
                 tasks.put(connection, new, now)

@@ -18,6 +18,10 @@ UNKNOWN_USER = ""
 """Somebody whom Plex has not named."""
 
 
+HALF_WAY = "stopped half-way"
+"""Why something is retained that was not watched to its end."""
+
+
 class ItemType(StrEnum):
     """What kind of Plex item this is; types that ondeckd ignores never become an `Item`."""
 

@@ -124,14 +124,14 @@ class Outbound:
     def _demand_patience(self, host: str) -> None:
         left = self._busy_until.get(host, 0.0) - self._clock.now()
         if left > 0:
-            raise RemoteBusy(f"{host} asks for fewer requests", after=left)
+            raise RemoteBusy(_busy(host), after=left)
 
     def _demand_success(self, host: str, answer: aiohttp.ClientResponse) -> None:
         status = answer.status
         if status == _BUSY:
             after = _after(answer.headers.get("Retry-After", ""), self._clock.now())
             self._busy_until[host] = self._clock.now() + after
-            raise RemoteBusy(f"{host} asks for fewer requests (429)", after=after)
+            raise RemoteBusy(_busy(host), after=after)
         if status in _REFUSED:
             raise RemoteRefused(f"{host} refuses the token ({status})")
         if status == _NOT_FOUND:
@@ -159,6 +159,11 @@ def _after(text: str, now: float) -> float:
         return min(max(0.0, parsedate_to_datetime(text).timestamp() - now), _LONGEST)
     except ValueError:
         return _AGAIN
+
+
+def _busy(host: str) -> str:
+    """Return what is said of it: the same for as long as it lasts, so that it is said once."""
+    return f"{host} asks for fewer requests (429)"
 
 
 def _may_pass(error: BaseException) -> bool:

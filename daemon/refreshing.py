@@ -17,6 +17,7 @@ from daemon.errors import PlexError, PlexUnauthorized, RemoteBusy, RemoteError, 
 from daemon.feed import Feed
 from daemon.live import Live
 from daemon.model import DemandKind, Fetched, Person, User
+from daemon.retries import Retries
 from daemon.schedule import next_refresh
 from daemon.situation import counting
 from daemon.sources.base import CommonSource, PersonalSource
@@ -27,11 +28,12 @@ log = structlog.get_logger()
 
 EVERYBODY = "*"
 """In place of a user's id: all of them."""
+USERS = "the list of users"
+"""In place of a source's name: what plex.tv says of who there is."""
 
 _SETTLE = 2.0
 """Seconds for which what has happened may go on happening, and Plex may lag, before it is asked."""
 _AT_ONCE = 4
-_FIRST_RETRY, _LONGEST_RETRY = 60.0, 900.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,8 @@ class _Outcome:
     problem: str = ""
     again: bool = True
     """Whether trying it again before long may help."""
+    after: float = 0.0
+    """Seconds for which it asks to be left alone."""
 
     @property
     def key(self) -> tuple[DemandKind, str]:
@@ -55,10 +59,10 @@ class _Outcome:
 class Refresher:
     """Keeps the demands of all sources current. One refresh at a time; what is asked for meanwhile comes next.
 
-    `people` says who there is, and whether that is the whole truth now; `refused` is told whose token did not do. A
-    source that fails changes no demand; it is tried again sooner than the schedule says. `also` is what else belongs to
-    a scheduled refresh; `seed` sets this installation's jitter apart from others'. What is not `is_current` any more
-    when it has been read is left out.
+    `people` says who there is, and why that may not be the whole truth now (empty: it is); `refused` is told whose
+    token did not do. A source that fails changes no demand; it is tried again sooner than the schedule says. `also` is
+    what else belongs to a scheduled refresh; `seed` sets this installation's jitter apart from others'. What is not
+    `is_current` any more when it has been read is left out.
     """
 
     def __init__(
@@ -69,7 +73,7 @@ class Refresher:
         feed: Feed,
         dispatcher: Dispatcher,
         *,
-        people: Callable[[], Awaitable[tuple[Sequence[Person], bool]]],
+        people: Callable[[], Awaitable[tuple[Sequence[Person], str]]],
         refused: Callable[[Person], None],
         personal: Sequence[PersonalSource],
         common: Sequence[CommonSource],
@@ -92,9 +96,8 @@ class Refresher:
         self._wanted: set[tuple[DemandKind, str]] = set()
         self._whole = True
         self._wake = asyncio.Event()
-        self._failing: dict[tuple[DemandKind, str], str] = {}
-        self._retry = _FIRST_RETRY
-        self._retry_at: float | None = None
+        self._retries: Retries[tuple[DemandKind, str]] = Retries()
+        self._people_problem = ""
         self._last: float | None = None
 
     def everything_soon(self) -> None:
@@ -111,23 +114,20 @@ class Refresher:
         """Refresh at the start, then whenever it is due or asked for. Never returns."""
         await self._refresh()
         while True:
-            due = self._next()
+            scheduled, again = self._scheduled(), self._retries.next
+            due = min((one for one in (scheduled, again) if one is not None), default=None)
             # Asked for while the last refresh ran, or by an event: what happens at once is read at once.
-            if await self._clock.wait(self._wake, None if due is None else max(0.0, due - self._clock.now())):
+            asked = await self._clock.wait(self._wake, None if due is None else max(0.0, due - self._clock.now()))
+            if asked and not self._whole:
                 self._wake.clear()
-                if not self._whole:
-                    await self._clock.sleep(_SETTLE)
-            elif self._retry_at is not None and due == self._retry_at:
-                self._wanted |= self._failing.keys()
-                self._retry_at = None
-            else:
-                self._whole = True
+                await self._clock.sleep(_SETTLE)
+            now = self._clock.now() if asked or due is None else max(due, self._clock.now())
+            self._whole |= scheduled is not None and scheduled <= now
+            self._wanted |= self._retries.take(now)
             await self._refresh()
 
-    def _next(self) -> float | None:
-        now = self._clock.now()
-        scheduled = next_refresh(self._live.settings.schedule, self._last, now, self._seed())
-        return min((one for one in (scheduled, self._retry_at) if one is not None), default=None)
+    def _scheduled(self) -> float | None:
+        return next_refresh(self._live.settings.schedule, self._last, self._clock.now(), self._seed())
 
     async def _refresh(self) -> None:
         whole, self._whole = self._whole, False
@@ -136,17 +136,22 @@ class Refresher:
         if whole:
             await self._also()
         settings = self._live.settings
-        people, complete = await self._who(settings)
+        people, problem = await self._who(settings)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in self._jobs(settings, people, wanted, whole=whole)]
         outcomes = [task.result() for task in tasks]
-        here = {person.user.id for person in people} | {""} if complete else None
+        here = {person.user.id for person in people} | {""} if problem == "" else None
         await self._record(outcomes, people, here, whole=whole)
 
-    async def _who(self, settings: Settings) -> tuple[Sequence[Person], bool]:
+    async def _who(self, settings: Settings) -> tuple[Sequence[Person], str | None]:
+        """Return whom to read, and why there may be others as well; None: nobody was asked."""
         if not any(_enabled(settings, source.kind) for source in self._personal):
-            return (), False
-        return await self._people()
+            return (), None
+        people, problem = await self._people()
+        if problem != self._people_problem:
+            self._people_problem = problem
+            self._say([USERS], problem)
+        return people, problem
 
     def _jobs(
         self, settings: Settings, people: Sequence[Person], wanted: Collection[tuple[DemandKind, str]], *, whole: bool
@@ -179,11 +184,10 @@ class Refresher:
             async with limit:
                 return _Outcome(kind, user, await fetch())
         except (PlexError, RemoteError) as error:
-            if isinstance(error, RemoteBusy):
-                self._retry = max(self._retry, error.after)
             # Another token comes by the schedule, or when plex.tv has given one; asking again with this one is idle.
             again = not isinstance(error, PlexUnauthorized | RemoteRefused)
-            return _Outcome(kind, user, None, str(error), again=again)
+            after = error.after if isinstance(error, RemoteBusy) else 0.0
+            return _Outcome(kind, user, None, str(error), again=again, after=after)
 
     async def _record(
         self,
@@ -210,31 +214,33 @@ class Refresher:
         await self._dispatcher.change(work)
         if whole:
             self._last = now
-            self._failing = {key: why for key, why in self._failing.items() if key in {one.key for one in outcomes}}
+            self._retries.forget_all_but({one.key for one in outcomes})
         self._tell(outcomes)
 
     def _tell(self, outcomes: Sequence[_Outcome]) -> None:
-        """Say what fails from now on and what works again, once each; and try what fails again before long."""
+        """Say what fails from now on and what works again, once each."""
+        now = self._clock.now()
         news: dict[str, list[str]] = defaultdict(list)
         for one in outcomes:
             if one.fetched is None:
-                if self._failing.get(one.key) != one.problem:
+                if self._retries.failed(one.key, one.problem, now, again=one.again, after=one.after):
                     news[one.problem].append(one.name)
-                self._failing[one.key] = one.problem
                 continue
-            if self._failing.pop(one.key, None):
-                log.info("source_recovered", source=one.name)
+            if self._retries.worked(one.key):
+                news[""].append(one.name)
             if one.fetched.unmatched:
                 log.debug("source_unmatched", source=one.name, items=list(one.fetched.unmatched))
         for problem, names in news.items():
+            self._say(names, problem)
+
+    def _say(self, names: Sequence[str], problem: str) -> None:
+        who = ", ".join(names)
+        if problem:
             log.warning("source_failed", sources=names, why=problem)
-            text = f"{', '.join(names)}: {problem}; what was known stands"
-            self._feed.publish("notice", {"level": "warning", "text": text})
-        if not self._failing:
-            self._retry, self._retry_at = _FIRST_RETRY, None
-        elif self._retry_at is None and any(one.again for one in outcomes if one.fetched is None):
-            self._retry_at = self._clock.now() + self._retry
-            self._retry = min(_LONGEST_RETRY, self._retry * 2)
+            self._feed.publish("notice", {"level": "warning", "text": f"{who}: {problem}; what was known stands"})
+        else:
+            log.info("source_recovered", sources=names)
+            self._feed.publish("notice", {"level": "info", "text": f"{who}: can be read again"})
 
 
 def _among(wanted: Collection[tuple[DemandKind, str]], kind: DemandKind, user: str) -> bool:

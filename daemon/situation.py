@@ -280,4 +280,4 @@ def _is_over(
     if path in wanted:
         return waits  # there is no room for it, or it rests; what runs has its room already
     # A copy for an item that was stopped half-way goes on: the user will come back to it.
-    return not demands.is_retained(connection, task.file.plex_path, now)
+    return not demands.is_retained(connection, task.file.plex_path, now, half_way=waits)

@@ -106,10 +106,10 @@ class Sourcing:
     def _owner_token(self) -> str:
         return self._live.settings.plex.token.get_secret_value()
 
-    async def _people(self) -> tuple[Sequence[Person], bool]:
+    async def _people(self) -> tuple[Sequence[Person], str]:
         people = await self.accounts.people()
         await self._activity.learn(people)
-        return people, not self.accounts.problem
+        return people, self.accounts.problem
 
     def _is_current(self, connection: Connection, kind: DemandKind) -> bool:
         """Say whether what a source has read may be recorded: not if somebody has pinned something meanwhile."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from daemon.config import Settings
 from daemon.model import (
+    HALF_WAY,
     Changes,
     Demand,
     DemandKind,
@@ -112,4 +113,4 @@ def retained(
     """Return the retention of what a user played; none for an excluded user or a setting of 0."""
     if not keep or settings.users.excludes(user):
         return ()
-    return (Retention(rating_key, user.id, at + keep, "watched" if watched else "stopped half-way"),)
+    return (Retention(rating_key, user.id, at + keep, "watched" if watched else HALF_WAY),)

@@ -28,6 +28,8 @@ class Did(StrEnum):
     IMPORTED = "imported"
     RENAMED = "renamed"
     DELETED = "deleted"
+    REPLACING = "replacing"
+    """Deleted, because a better one is just being imported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +91,10 @@ def _renamed(app: str, payload: Mapping[str, Any]) -> ArrEvent:
 
 
 def _file_deleted(app: str, payload: Mapping[str, Any]) -> ArrEvent | None:
-    if _text(payload.get("deleteReason")).casefold() != "manual":
-        # A file that gives way to a better one is named again by the import of that, which has to succeed first.
-        return None
+    # A file that gives way to a better one is named again by the import of that, which has to succeed first.
+    did = {"manual": Did.DELETED, "upgrade": Did.REPLACING}.get(_text(payload.get("deleteReason")).casefold())
     single = (payload.get(name) for name in ("episodeFile", "movieFile"))
-    return ArrEvent(Did.DELETED, app, gone=_once(_files(payload, single)))
+    return ArrEvent(did, app, gone=_once(_files(payload, single))) if did else None
 
 
 def _all_deleted(app: str, payload: Mapping[str, Any]) -> ArrEvent | None:

@@ -68,6 +68,11 @@ class _Held:
     """``min_stay`` is not over."""
 
     @property
+    def soon(self) -> bool:
+        """Say whether it is next up, so that it would be brought in again at any price."""
+        return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.holding.demands)
+
+    @property
     def rank(self) -> tuple[int, float]:
         entry = self.holding.entry
         return self.score.value, entry.last_played_at or entry.cached_at
@@ -174,7 +179,7 @@ def _plan_room(
         cache_ins,
         tuple(evictions),
         refused,
-        pressed=pressed or budget.was_pressed,
+        pressed=pressed or budget.was_pressed or bool(relief),
         over=budget.available < 0,
         ranking=tuple((one.holding.entry.file.array_path, one.score.value) for one in left[:_NEXT]),
     )
@@ -251,18 +256,28 @@ def _relieve(budget: Budget, victims: list[_Held]) -> list[_Held]:
 
     Reaching a limit frees down to ``evict_to``, so that the next copy does not press at once again.
     """
-    chosen = []
+    chosen: list[_Held] = []
     over = budget.available < 0
     freed = 0
-    for victim in victims:
-        if victim.fresh:
-            continue
+    for victim in _in_order(victims):
         beyond = over and budget.available + freed < 0
-        if not beyond and (victim.holding.demands or not (over or budget.was_pressed) or budget.over_target <= freed):
-            break
-        chosen.append(victim)
-        freed += victim.holding.bytes
+        retained = not (victim.fresh or victim.holding.demands)
+        if beyond or (retained and (over or budget.was_pressed) and budget.over_target > freed):
+            chosen.append(victim)
+            freed += victim.holding.bytes
     return chosen
+
+
+def _in_order(victims: list[_Held]) -> list[_Held]:
+    """Return what may leave for a limit, best first.
+
+    ``min_stay`` holds what is fresh, unless what is next up had to leave in its place: that would be back at once, and
+    push the fresh one out after all.
+    """
+    soon = [victim for victim in victims if victim.soon]
+    rested = [victim for victim in victims if not victim.soon and not victim.fresh]
+    fresh = [victim for victim in victims if not victim.soon and victim.fresh] if soon else []
+    return [*rested, *fresh, *soon]
 
 
 def _next_due(holdings: Sequence[Holding], settings: Settings, now: float) -> float | None:

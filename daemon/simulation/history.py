@@ -24,8 +24,9 @@ class Title:
 
 @dataclass(frozen=True, slots=True)
 class Viewing:
-    """One play: `user` starts `key` at `at` (seconds since the epoch), begins at the share `begin` of it and stops at
-    the share `end`; from 0.9 on Plex counts it as watched.
+    """One play: `user` starts `key` at `at` (seconds since the epoch).
+
+    It begins at the share `begin` of it and stops at the share `end`; from 0.9 on Plex counts it as watched.
     """
 
     at: float

@@ -8,6 +8,7 @@ from daemon.config import Settings
 from daemon.simulation.engine import Result
 from daemon.simulation.history import Household
 from daemon.simulation.report import EXPLAINED, OURS, Case, played_bytes
+from daemon.simulation.report_floor import floor
 from daemon.simulation.report_runs import Job, Recipe, Tell, run
 from daemon.units import Size
 
@@ -45,4 +46,4 @@ def _cases(jobs: Sequence[Job], results: Sequence[Result]) -> Iterator[Case]:
         job = jobs[start]
         household = job.source.make() if isinstance(job.source, Recipe) else job.source
         by_policy = {result.policy: result for result in mine}
-        yield Case(household.kind, str(job.capacity), played_bytes(household), by_policy, bare)
+        yield Case(household.kind, str(job.capacity), played_bytes(household), by_policy, bare, floor(household))

@@ -63,9 +63,13 @@ def cases_document(cases: Sequence[Case]) -> dict[str, Any]:
 
 
 def _bound_document(bound: Bound) -> dict[str, Any]:
+    ratios = {"ratio": _finite(bound.ratio), "floor": _finite(bound.floor)}
+    return {"name": bound.name, **ratios, "most": bound.most, "holds": bound.holds}
+
+
+def _finite(ratio: float | None) -> float | None:
     # JSON knows no infinity: something against nothing.
-    ratio = bound.ratio if bound.ratio is None or isfinite(bound.ratio) else None
-    return {"name": bound.name, "ratio": ratio, "most": bound.most, "holds": bound.holds}
+    return ratio if ratio is not None and isfinite(ratio) else None
 
 
 def _verdict(cases: Sequence[Case]) -> Iterator[str]:
@@ -75,6 +79,10 @@ def _verdict(cases: Sequence[Case]) -> Iterator[str]:
     yield f"Of {total} bounds {total - len(failed)} hold. Of the plays of shows that anyone in the house had started"
     yield f"before, ondeckd misses on average {mean} of what the hourly batch misses (at most 0.33 is wanted)."
     if failed:
+        yield "What can be reached at best is what is left where all is on the cache in time that could be foreseen:"
+        yield "of hours awake, plays of films that nobody had listed and of shows that nobody had begun; of bytes, one"
+        yield "copy of each episode of the others."
+        yield ""
         yield "These do not hold:"
         yield ""
         yield from (f"- {line}" for line in failed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from dataclasses import dataclass
 
-from daemon.state.rows import select
+from daemon.state.rows import select, to_db
 
 _MOST = 10_000
 """Rows beyond which nothing more is taken: somebody sends nonsense."""
@@ -39,9 +39,26 @@ def due(connection: sqlite3.Connection, now: float) -> list[Announced]:
 
 
 def next_due(connection: sqlite3.Connection) -> float | None:
-    """Return when the next one may be tried."""
-    (moment,) = select(connection, "SELECT min(not_before) FROM announced")[0]
+    """Return when the next one may be tried, or a file is no longer expected to be replaced."""
+    sql = "SELECT min(at) FROM (SELECT min(not_before) AS at FROM announced UNION ALL SELECT min(until) FROM replacing)"
+    (moment,) = select(connection, sql)[0]
     return None if moment is None else float(moment)
+
+
+def expect(connection: sqlite3.Connection, array_path: str, until: float) -> None:
+    """Record that a cached file is being replaced: nothing is put back under its name until that is over."""
+    connection.execute("INSERT OR REPLACE INTO replacing VALUES (?, ?)", (to_db(array_path), until))
+
+
+def is_expected(connection: sqlite3.Connection, array_path: str) -> bool:
+    """Say whether a file is being replaced."""
+    return bool(select(connection, "SELECT 1 FROM replacing WHERE array_path = ?", to_db(array_path)))
+
+
+def expect_no_more(connection: sqlite3.Connection, now: float, array_path: str = "") -> bool:
+    """Forget that a file is being replaced, and all of which that has taken too long; return whether there was any."""
+    connection.execute("DELETE FROM replacing WHERE until <= ? OR array_path = ?", (now, to_db(array_path)))
+    return bool(select(connection, "SELECT changes()")[0][0])
 
 
 def put_off(connection: sqlite3.Connection, number: int, not_before: float) -> None:

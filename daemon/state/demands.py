@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterable
 
-from daemon.model import Changes, Demand, DemandKind, Item, ItemType, MediaFile, Retention, User
+from daemon.model import HALF_WAY, Changes, Demand, DemandKind, Item, ItemType, MediaFile, Retention, User
 from daemon.state.rows import DEMAND, demand, from_db, select, to_db
 
 COUNTS = "(counts_until IS NULL OR counts_until > ?)"
@@ -202,9 +202,11 @@ def retained(connection: sqlite3.Connection, now: float) -> dict[str, float]:
     return dict(connection.execute(f"{_RETAINED} GROUP BY f.plex_path", (now,)))
 
 
-def is_retained(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:
-    """Say whether this one file is retained."""
-    return bool(select(connection, f"{_RETAINED} AND f.plex_path = ? GROUP BY f.plex_path", now, to_db(plex_path)))
+def is_retained(connection: sqlite3.Connection, plex_path: str, now: float, *, half_way: bool = False) -> bool:
+    """Say whether this one file is retained; `half_way`: because its play was stopped there."""
+    only = f"AND r.why = '{HALF_WAY}'" if half_way else ""
+    sql = f"{_RETAINED} AND f.plex_path = ? {only} GROUP BY f.plex_path"
+    return bool(select(connection, sql, now, to_db(plex_path)))
 
 
 def is_demanded(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:

@@ -47,7 +47,8 @@ _UNWANTED = (
     "EXISTS (SELECT 1 FROM demands AS d WHERE d.rating_key = f.rating_key "
     "AND (d.counts_until IS NULL OR d.counts_until > ?)) "
     "OR EXISTS (SELECT 1 FROM retentions AS r WHERE r.rating_key = f.rating_key AND r.until > ?))) "
-    "AND NOT EXISTS (SELECT 1 FROM entries AS p WHERE p.array_path = e.parent)"
+    "AND NOT EXISTS (SELECT 1 FROM entries AS p WHERE p.array_path = e.parent) "
+    "AND NOT EXISTS (SELECT 1 FROM replacing AS r WHERE r.array_path = e.array_path)"
 )
 
 

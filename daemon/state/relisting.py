@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable
 
 from daemon.model import Entry, Item, TaskState
-from daemon.state import demands, ledger
+from daemon.state import announced, demands, ledger
 from daemon.state.rows import from_db, select, to_db
 
 _MATTER = (
@@ -29,10 +29,14 @@ def others(connection: sqlite3.Connection, items: Iterable[Item]) -> list[Item]:
     return [item for item in items if _is_other(connection, item)]
 
 
-def paths(connection: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
-    """Return the files (as Plex sees them) that these items are known to have."""
+def kept_copies(connection: sqlite3.Connection, keys: Iterable[str]) -> set[str]:
+    """Return the files (as Plex sees them) of these items that are cached, and whose originals stand where they were.
+
+    The others' originals would be put back where a copy is gone, and who deleted it may still be about to say so.
+    """
     known = (demands.item(connection, key) for key in keys)
-    return {file.plex_path for item in known if item for file in item.files}
+    files = {file.plex_path for item in known if item for file in item.files}
+    return {entry.file.plex_path for entry in ledger.of_plex_paths(connection, files) if entry.keeps_original}
 
 
 def _is_other(connection: sqlite3.Connection, item: Item) -> bool:
@@ -52,20 +56,22 @@ def played_of_shows(connection: sqlite3.Connection, shows: Iterable[str]) -> lis
     return [key for show in shows for (key,) in select(connection, sql, show)]
 
 
-def relist(connection: sqlite3.Connection, item: Item, settled_before: float) -> list[Entry]:
+def relist(connection: sqlite3.Connection, item: Item, *, settled_before: float, expected_until: float) -> list[Entry]:
     """Record an item as Plex lists it now; return the entries of files whose content is another by now.
 
-    A copy that was made before a moment, and whose file another one has replaced, need not stay for ``min_stay``.
+    A copy that was made before a moment, and whose file another one has replaced, need not stay for ``min_stay``; one
+    whose original was put aside stays until another moment, for that who replaced it says so.
     """
     before = {one.plex_path for one in known.files} if (known := demands.item(connection, item.rating_key)) else set()
     after = {one.plex_path for one in item.files}
     demands.put_items(connection, [item])
-    if after - before:
-        for path in before - after:
-            if not demands.keys_of_file(connection, path):
-                connection.execute(
-                    "UPDATE entries SET waived = 1 WHERE plex_path = ? AND cached_at < ?", (to_db(path), settled_before)
-                )
+    left = [path for path in before - after if not demands.keys_of_file(connection, path)] if after - before else []
+    for entry in ledger.of_plex_paths(connection, left):
+        if entry.keeps_original and entry.cached_at < settled_before:
+            connection.execute("UPDATE entries SET waived = 1 WHERE array_path = ?", (to_db(entry.file.array_path),))
+        elif not entry.keeps_original and not entry.parent:
+            # Who replaced it may say so in a moment; till then it must not get its name back.
+            announced.expect(connection, entry.file.array_path, expected_until)
     return _stale(connection, item)
 
 

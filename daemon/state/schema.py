@@ -133,6 +133,8 @@ MIGRATIONS: tuple[str, ...] = (
         id INTEGER PRIMARY KEY AUTOINCREMENT, app TEXT NOT NULL, text TEXT NOT NULL, at REAL NOT NULL,
         tries INTEGER NOT NULL DEFAULT 0, not_before REAL NOT NULL DEFAULT 0
     );
+    -- Cached files that somebody seems to be replacing, and until when that may take.
+    CREATE TABLE replacing (array_path PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
     """,
 )
 

@@ -47,9 +47,14 @@ def test_a_file_deleted_by_hand_is_deleted() -> None:
     assert parse("sonarr", arr.deleted(E1, 400, "Manual")) == event
 
 
-@pytest.mark.parametrize("reason", ["missingFromDisk", "noLinkedEpisodes", "manualOverride", "upgrade", "", "other"])
+@pytest.mark.parametrize("reason", ["missingFromDisk", "noLinkedEpisodes", "manualOverride", "", "other"])
 def test_a_file_that_was_only_forgotten_is_not_deleted(reason: str) -> None:
     assert parse("sonarr", arr.deleted(E1, 400, reason)) is None
+
+
+def test_a_file_deleted_for_a_better_one_is_only_expected_to_be_replaced() -> None:
+    event = ArrEvent(Did.REPLACING, "sonarr", gone=(ArrFile(E1, 400),))
+    assert parse("sonarr", arr.deleted(E1, 400, "upgrade")) == event
 
 
 def test_a_series_deleted_with_its_files_is_a_folder_deleted() -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from daemon.simulation.load import HistoryFault, latest
+from daemon.simulation.history import Title, Viewing
+from daemon.simulation.load import HistoryFault, assemble, latest
 from daemon.simulation.load_csv import from_csv
 
 HEAD = "at,user,rating_key"
@@ -169,3 +170,9 @@ def test_the_last_days_are_counted_from_the_last_play(tmp_path: Path) -> None:
     day = 86_400
     read = from_csv(write(tmp_path, HEAD, *[f"{n * day},Ann,{n}" for n in range(1, 11)]))
     assert [one.key for one in latest(read, 3).household.viewings] == ["7", "8", "9", "10"]
+
+
+def test_what_was_played_was_there_whatever_its_date_says_and_the_rest_comes_when_it_was_added() -> None:
+    titles = [Title(key, 1, 60.0, "s", 1, n, added_at=500.0) for n, key in enumerate("abc", 1)]
+    read = assemble("x", titles, [Viewing(700.0, "Ann", "a"), Viewing(100.0, "Ann", "b"), Viewing(300.0, "Ben", "b")])
+    assert [read.household.titles[key].added_at for key in "abc"] == [500.0, 100.0, 500.0]
