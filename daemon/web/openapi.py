@@ -111,27 +111,29 @@ def _reading() -> _Json:
     }
 
 
-def _asking() -> _Json:
-    target = {
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {
-                    "schema": {
-                        "type": "object",
-                        "required": ["target"],
-                        "additionalProperties": False,
-                        "properties": {
-                            "target": {
-                                "type": ["string", "integer"],
-                                "description": "A rating key, a Plex URL, or a path on any tier.",
-                            }
-                        },
-                    }
+_TARGET: _Json = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {
+                "schema": {
+                    "type": "object",
+                    "required": ["target"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "target": {
+                            "type": ["string", "integer"],
+                            "description": "A rating key, a Plex URL, or a path on any tier.",
+                        }
+                    },
                 }
-            },
-        }
+            }
+        },
     }
+}
+
+
+def _asking() -> _Json:
     accepted = {"202": _json(_ref("Accepted"), "Taken on."), "403": _error()}
     faults = {status: _error() for status in ("400", "404", "409", "422", "503")}
     on_target = {"cache": "Bring a target onto the cache.", "evict": "Take a target off the cache."}
@@ -148,8 +150,8 @@ def _asking() -> _Json:
     pinned = accepted | {"202": _json(_ref("Pinned"), "Taken on.")}
     leaving = accepted | {"202": _json(_ref("Leaving"), "Taken on."), "409": _error()}
     return (
-        {f"/api/v1/{name}": {"post": _operation(text, accepted | faults) | target} for name, text in on_target.items()}
-        | {f"/api/v1/{name}": {"post": _operation(text, pinned | faults) | target} for name, text in on_pin.items()}
+        {f"/api/v1/{name}": {"post": _operation(text, accepted | faults) | _TARGET} for name, text in on_target.items()}
+        | {f"/api/v1/{name}": {"post": _operation(text, pinned | faults) | _TARGET} for name, text in on_pin.items()}
         | {f"/api/v1/{name}": {"post": _operation(text, accepted)} for name, text in plain.items()}
         | {"/api/v1/restore": {"post": _operation("Take all off the cache but what plays, and pause.", leaving)}}
     )
