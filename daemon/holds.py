@@ -153,7 +153,9 @@ class Holds:
 
     async def _is_over(self, name: str, tier: Tier, hold: Hold) -> bool:
         if hold.kind is not NoSpace:
-            return await self._trouble(name, hold.folder) is None
+            # As long as the cache fails, the array need not be woken to be asked.
+            failing = tier is Tier.CACHE and await self._cache_fails(name)
+            return not failing and await self._trouble(name, hold.folder) is None
         # Only a copy can tell, and while one waits it will.
         waiting = await self._store.run(
             lambda connection: tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
@@ -237,6 +239,13 @@ class Holds:
         # Two questions, because who asks while one is being answered gets that answer.
         about = "tiers, to be written" if folder else "tiers"
         return await self._asked(mapping, about, demand_tiers, mapping, await self._used(name), folder)
+
+    async def _cache_fails(self, name: str) -> bool:
+        try:
+            mapping = self._live.mappings.by_name(name)
+        except UnmappedPath:  # it was taken out of the configuration
+            return False
+        return await self._asked(mapping, "cache", demand_cache, mapping, await self._used(name)) is not None
 
     async def _used(self, name: str) -> bool:
         return await self._store.run(lambda connection: ledger.has_entries(connection, name))

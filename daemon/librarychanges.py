@@ -32,6 +32,8 @@ _SETTLED = 300.0
 _ONE_BY_ONE = 8
 """So many items are read each by itself; more are read many at a time."""
 _AT_ONCE = 200
+_MOST_NOTED = 100
+"""New and deleted items of one change that are noted at once; the index finds the others at the next refresh."""
 
 
 def _nobody(*_: object) -> None:
@@ -57,7 +59,8 @@ class Wakes:
 class LibraryChanges:
     """Acts on what Plex, Sonarr and Radarr say of the library.
 
-    `note` records and wakes; `run` does the work. `change` is the dispatcher's. What Plex says is only a reason to
+    `note` records and wakes; `run` does the work. `change` is the dispatcher's; `index` notes an item that is new or
+    gone. What Plex says is only a reason to
     ask it: an item is forgotten when a server that answers has it no longer, never because it was said to be deleted.
     """
 
@@ -70,12 +73,16 @@ class LibraryChanges:
         *,
         change: Change,
         wakes: Wakes,
+        index: Callable[[str], Awaitable[None]] | None = None,
+        dry_run: bool = False,
     ) -> None:
         self._store = store
         self._clock = clock
         self._library = library
         self._arr = arr
         self._wakes = wakes
+        self._index = index
+        self._dry_run = dry_run
         self._change = change
         self._waiting: list[LibraryChanged] = []
         self._wake = arr.wake
@@ -101,7 +108,8 @@ class LibraryChanges:
                 wait = _FIRST_WAIT
             except PlexError as error:
                 log.debug("library_unreadable", why=str(error))
-                self._waiting = [*waiting, *self._waiting]
+                # What cannot be read again and again gives way; a new connection asks for everything anyway.
+                self._waiting = [*waiting[wait >= _LONGEST_WAIT :], *self._waiting]
                 again = min(again or wait, wait)
                 wait = min(_LONGEST_WAIT, wait * 2)
             again = self._refresh(again)
@@ -114,6 +122,9 @@ class LibraryChanges:
         for start in range(0, len(keys), _AT_ONCE):
             await self._follow(keys[start : start + _AT_ONCE])
         self._owes_refresh |= changed.anything
+        if self._index:
+            for key in sorted({*changed.added, *changed.deleted})[:_MOST_NOTED]:
+                await self._index(key)
         if changed.added:
             shows = changed.shows
             self._wakes.sources_soon(shows)
@@ -173,7 +184,8 @@ class LibraryChanges:
             ):
                 why = "another version has taken its place"
                 new = tasks.NewTask(TaskKind.EVICT, entry.file, _PRIORITY, why, forced=True)
-                tasks.put(connection, new, now)
+                if not self._dry_run:
+                    tasks.put(connection, new, now)
                 log.info("file_replaced", path=entry.file.array_path, why=why)
         playing = {play.rating_key for play in plays.open_plays(connection)}
         for key in gone:

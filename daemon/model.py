@@ -463,5 +463,6 @@ class Plan:
     next_due: float | None = None
     pressed: bool = False
     over: bool = False
+    reach: int = 0
     ranking: tuple[tuple[str, int], ...] = ()
     rooms: Mapping[str, Room] = field(default_factory=dict)

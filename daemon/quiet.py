@@ -71,7 +71,7 @@ class ArrayWatch:
     """Knows of each array whether it is awake, and rings `bell` when one wakes up, so that waiting work goes along.
 
     Mappings on one file system share an array. `streams` says whether somebody plays from a mapping's array; `disks`
-    asks the system which of its disks spin, and answers None where it does not know.
+    asks the system which of its disks spin, and answers None where it never knows; TimeoutError: not now.
     """
 
     def __init__(
@@ -141,7 +141,7 @@ class ArrayWatch:
                     self._look()
 
     async def _listen_to_disks(self) -> None:
-        while (disks := await self._disks()) is not None:
+        while (disks := await self._said()) is not None:
             now = self._clock.now()
             self._find_arrays()
             for array in self._arrays.values():
@@ -150,6 +150,12 @@ class ArrayWatch:
                 array.said_at = now
             self._look()
             await self._clock.sleep(_POLL)
+
+    async def _said(self) -> Mapping[str, bool] | None:
+        try:
+            return await self._disks()
+        except TimeoutError:  # all threads hang in a dead disk, maybe
+            return {}
 
     def _note(self, reason: str) -> None:
         # Which array it was nobody says: that of the work that runs, or the only one there is.

@@ -26,14 +26,26 @@ from daemon.state.store import Connection, Store
 
 log = structlog.get_logger()
 
+Key = tuple[str, str]
+"""Kind and user of a source."""
 EVERYBODY = "*"
 """In place of a user's id: all of them."""
 USERS = "the list of users"
 """In place of a source's name: what plex.tv says of who there is."""
+_USERS: Key = (USERS, "")
 
 _SETTLE = 2.0
 """Seconds for which what has happened may go on happening, and Plex may lag, before it is asked."""
 _AT_ONCE = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """Who there is, and why that may not be the whole truth now (empty: it is); `again`: it soon may be."""
+
+    people: Sequence[Person] = ()
+    problem: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +60,7 @@ class _Outcome:
     """Seconds for which it asks to be left alone."""
 
     @property
-    def key(self) -> tuple[DemandKind, str]:
+    def key(self) -> Key:
         return self.kind, self.user.id
 
     @property
@@ -59,10 +71,9 @@ class _Outcome:
 class Refresher:
     """Keeps the demands of all sources current. One refresh at a time; what is asked for meanwhile comes next.
 
-    `people` says who there is, and why that may not be the whole truth now (empty: it is); `refused` is told whose
-    token did not do. A source that fails changes no demand; it is tried again sooner than the schedule says. `also` is
-    what else belongs to a scheduled refresh; `seed` sets this installation's jitter apart from others'. What is not
-    `is_current` any more when it has been read is left out.
+    `people` says who there is; `refused` is told whose token did not do. A source that fails changes no demand; it is
+    tried again sooner than the schedule says. `also` is what else belongs to a scheduled refresh; `seed` sets this
+    installation's jitter apart from others'. What is not `is_current` any more when it has been read is left out.
     """
 
     def __init__(
@@ -73,7 +84,7 @@ class Refresher:
         feed: Feed,
         dispatcher: Dispatcher,
         *,
-        people: Callable[[], Awaitable[tuple[Sequence[Person], str]]],
+        people: Callable[[], Awaitable[Census]],
         refused: Callable[[Person], None],
         personal: Sequence[PersonalSource],
         common: Sequence[CommonSource],
@@ -93,12 +104,13 @@ class Refresher:
         self._also = also
         self._seed = seed
         self._is_current = is_current
-        self._wanted: set[tuple[DemandKind, str]] = set()
+        self._wanted: set[Key] = set()
         self._whole = True
         self._wake = asyncio.Event()
-        self._retries: Retries[tuple[DemandKind, str]] = Retries()
-        self._people_problem = ""
+        self._retries: Retries[Key] = Retries()
+        self._met: set[str] = set()
         self._last: float | None = None
+        self._followed: set[str] = set()
 
     def everything_soon(self) -> None:
         """Have every source read now."""
@@ -136,25 +148,41 @@ class Refresher:
         if whole:
             await self._also()
         settings = self._live.settings
-        people, problem = await self._who(settings)
+        census = await self._count(settings)
+        people = census.people if census else ()
+        ids = {person.user.id for person in people}
+        # Whoever is new has not been read at all.
+        wanted |= {(source.kind, user) for source in self._personal for user in ids - self._met}
+        self._met = ids
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(job) for job in self._jobs(settings, people, wanted, whole=whole)]
         outcomes = [task.result() for task in tasks]
-        here = {person.user.id for person in people} | {""} if problem == "" else None
+        here = ids | {""} if census and not census.problem else None
         await self._record(outcomes, people, here, whole=whole)
+        self._follow(outcomes)
 
-    async def _who(self, settings: Settings) -> tuple[Sequence[Person], str | None]:
-        """Return whom to read, and why there may be others as well; None: nobody was asked."""
+    def _follow(self, outcomes: Sequence[_Outcome]) -> None:
+        """Have what is new read again where somebody has begun another show: that may decide what of it counts."""
+        decks = [one.fetched.demands for one in outcomes if one.kind is DemandKind.ON_DECK and one.fetched]
+        shows = {demand.show for deck in decks for demand in deck}
+        if not shows <= self._followed:
+            self._followed |= shows
+            self.soon({DemandKind.RECENT}, "")
+
+    async def _count(self, settings: Settings) -> Census | None:
+        """Return whom to read; None: nobody's own wishes are read."""
         if not any(_enabled(settings, source.kind) for source in self._personal):
-            return (), None
-        people, problem = await self._people()
-        if problem != self._people_problem:
-            self._people_problem = problem
-            self._say([USERS], problem)
-        return people, problem
+            return None
+        census = await self._people()
+        if not census.problem:
+            if self._retries.worked(_USERS):
+                self._say([USERS], "")
+        elif self._retries.failed(_USERS, census.problem, self._clock.now(), again=census.again):
+            self._say([USERS], census.problem)
+        return census
 
     def _jobs(
-        self, settings: Settings, people: Sequence[Person], wanted: Collection[tuple[DemandKind, str]], *, whole: bool
+        self, settings: Settings, people: Sequence[Person], wanted: Collection[Key], *, whole: bool
     ) -> Iterator[Coroutine[None, None, _Outcome]]:
         limit = asyncio.Semaphore(_AT_ONCE)
         for source in self._personal:
@@ -214,7 +242,7 @@ class Refresher:
         await self._dispatcher.change(work)
         if whole:
             self._last = now
-            self._retries.forget_all_but({one.key for one in outcomes})
+            self._retries.forget_all_but({one.key for one in outcomes} | {_USERS})
         self._tell(outcomes)
 
     def _tell(self, outcomes: Sequence[_Outcome]) -> None:
@@ -243,7 +271,7 @@ class Refresher:
             self._feed.publish("notice", {"level": "info", "text": f"{who}: can be read again"})
 
 
-def _among(wanted: Collection[tuple[DemandKind, str]], kind: DemandKind, user: str) -> bool:
+def _among(wanted: Collection[Key], kind: DemandKind, user: str) -> bool:
     return (kind, user) in wanted or (kind, EVERYBODY) in wanted
 
 

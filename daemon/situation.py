@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from daemon.config import Settings
 from daemon.errors import UnmappedPath
-from daemon.model import Demand, Entry, File, Holding, Plan, Room, Task, TaskKind, TaskState, Want
+from daemon.model import Demand, Entry, File, Holding, Plan, PlayState, Room, Task, TaskKind, TaskState, Want
 from daemon.planning.counting import Counting
 from daemon.planning.planner import FULL, Situation
 from daemon.state import demands, ledger, plays, sources, tasks
@@ -17,6 +17,9 @@ from daemon.storage.paths import Mappings
 
 Rooms = Mapping[str, tuple[str, int, int]]
 """For each mapping's name: the cache file system's id, its total and its free bytes."""
+
+
+_READING = {PlayState.PLAYING, PlayState.BUFFERING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +90,11 @@ def look(
     """
     now = outside.now
     files = _Files(mappings)
-    playing = {play.rating_key for play in plays.open_plays(connection)}
+    open_plays = plays.open_plays(connection)
+    playing = {play.rating_key for play in open_plays}
     known, played = _played(connection, files, playing)
+    # Who has paused overnight keeps no disk awake.
+    _, running = _played(connection, files, {play.rating_key for play in open_plays if play.state in _READING})
     if everything:
         wanted = _wanted(connection, files, now)
         entries, keep_until = ledger.all_entries(connection), demands.retained(connection, now)
@@ -110,7 +116,7 @@ def look(
         # A play whose files are not known yet may be of any cached file.
         sessions_known=outside.sessions_known and playing <= known,
     )
-    streaming = frozenset(mapping for path, mapping in played.items() if path not in held)
+    streaming = frozenset(mapping for path, mapping in running.items() if path not in held)
     return Picture(situation, streaming, files.unmapped)
 
 

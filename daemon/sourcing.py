@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable
 
 from daemon.activity import Activity
 from daemon.config import Settings
@@ -10,14 +10,14 @@ from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
 from daemon.given import Given
 from daemon.live import Live
-from daemon.model import DemandKind, Person
+from daemon.model import DemandKind
 from daemon.outbound import Outbound
 from daemon.pinning import Pinning
 from daemon.plex.accounts import Accounts
 from daemon.plex.discover import Discover
 from daemon.plex.library import PlexLibrary
 from daemon.plex.rss import FeedReader
-from daemon.refreshing import Refresher
+from daemon.refreshing import Census, Refresher
 from daemon.rooms import Rooms
 from daemon.sources.feeds import Feeds
 from daemon.sources.index import LibraryIndex
@@ -52,7 +52,7 @@ class Sourcing:
         self.accounts = Accounts(settings, self.outbound, library, clock, given.directory)
         self._activity = Activity(store, library, settings)
         self.index = LibraryIndex(library, store, clock)
-        self.users = Users(store, settings, clock, self.accounts.known)
+        self.users = Users(store, settings, clock, self.accounts.known, lambda: self.accounts.problem)
         self._pins = Pins(library, store)
         self.refresher = self._make_refresher(given, feed, dispatcher, library, also)
         self.pinning = Pinning(
@@ -106,10 +106,10 @@ class Sourcing:
     def _owner_token(self) -> str:
         return self._live.settings.plex.token.get_secret_value()
 
-    async def _people(self) -> tuple[Sequence[Person], str]:
+    async def _people(self) -> Census:
         people = await self.accounts.people()
         await self._activity.learn(people)
-        return people, self.accounts.problem
+        return Census(people, self.accounts.problem, self.accounts.may_pass)
 
     def _is_current(self, connection: Connection, kind: DemandKind) -> bool:
         """Say whether what a source has read may be recorded: not if somebody has pinned something meanwhile."""

@@ -21,22 +21,34 @@ _PERSONAL = (DemandKind.ON_DECK, DemandKind.WATCHLIST)
 
 
 class Users:
-    """Implements `daemon.web.service.Household`. `known` says who there is, without asking anybody."""
+    """Implements `daemon.web.service.Household`. `known` says who there is, without asking anybody.
+
+    `problem` says why that may be old; empty: it is not.
+    """
 
     def __init__(
-        self, store: Store, settings: Callable[[], Settings], clock: Clock, known: Callable[[], Sequence[Person]]
+        self,
+        store: Store,
+        settings: Callable[[], Settings],
+        clock: Clock,
+        known: Callable[[], Sequence[Person]],
+        problem: Callable[[], str] = str,
     ) -> None:
         self._store = store
         self._settings = settings
         self._clock = clock
         self._known = known
+        self._problem = problem
 
     async def users(self, query: Query) -> Listing:
         """Return everybody, and how their sources are."""
 
         def read(connection: Connection) -> list[Row]:
             states, plays = sources.states(connection), sources.last_plays(connection)
-            return user_rows(self._known(), states, plays, self._settings(), self._clock.now())
+            first, *rows = user_rows(self._known(), states, plays, self._settings(), self._clock.now())
+            if (problem := self._problem()) and not first["why"]:
+                first["why"] = f"the list of users may be old: {problem}"
+            return [first, *rows]
 
         return page(await self._store.run(read), query, "place")
 

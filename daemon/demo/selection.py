@@ -16,6 +16,7 @@ _KINDS = {str(number): kind for kind, number in TYPE_NUMBERS.items()}
 _FIELDS = {
     "title": "string",
     "guid": "string",
+    "id": "integer",
     "year": "integer",
     "viewCount": "integer",
     "unwatched": "boolean",
@@ -35,6 +36,7 @@ _OF_NODE: Mapping[str, Callable[[Node], Any]] = {
     "title": lambda node: node.title,
     "titleSort": lambda node: node.title.casefold(),
     "guid": lambda node: node.guid,
+    "id": lambda node: int(node.key),
     "year": lambda node: node.year,
     "duration": lambda node: node.duration,
     "addedAt": lambda node: node.added_at,
@@ -55,6 +57,9 @@ class Selection:
         """Return the items that pass all known filters, in the order asked for."""
         kind = _KINDS.get(query.get("type", ""), section.kind)
         nodes: Iterable[Node] = self._everything(section.key, kind)
+        if kind is Kind.EPISODE and "show.id" in query:
+            shows = [key for key in query["show.id"].split(",") if key in section.keys]
+            nodes = [leaf for key in shows for leaf in self.library.leaves(key)]
         for name, value in query.items():
             matched = _FILTER.match(name)
             if matched and matched[2] in _FIELDS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,26 +17,14 @@ from daemon.model import (
     Room,
     Want,
 )
-from daemon.planning.scores import Score, score
+from daemon.planning.candidates import Held, Wanted
+from daemon.planning.scores import score
 from daemon.planning.spaces import Budget
 
 NO_ROOM = "no room"
 _NEXT = 100
 """So many of what would leave next are named: enough for what one event may want."""
 FULL = "the cache is full"
-_MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
-
-_WHILE_PLAYING = {DemandKind.PLAYING, DemandKind.PINNED}
-"""For what else is wanted of a file that plays from the array, a copy would come too late."""
-_HYSTERESIS = 10
-"""A wish that is not urgent takes the place only of what is worth so much less: else the two would take turns."""
-_AHEAD = {
-    DemandKind.PLAYING: 0,
-    DemandKind.PINNED: 0,
-    DemandKind.NEXT_UP: 2,
-    DemandKind.ON_DECK: 0,
-}
-"""Up to which position a demand is needed so soon that disks may be woken for it: an evening's next episodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,60 +46,14 @@ class Situation:
     sessions_known: bool = True
 
 
-@dataclass(slots=True, eq=False)
-class _Held:
-    holding: Holding
-    score: Score
-    stays: bool
-    """It may not leave at all now: it plays, or is pinned."""
-    fresh: bool
-    """``min_stay`` is not over."""
-
-    @property
-    def soon(self) -> bool:
-        """Say whether it is next up, so that it would be brought in again at any price."""
-        return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.holding.demands)
-
-    @property
-    def rank(self) -> tuple[int, float]:
-        entry = self.holding.entry
-        return self.score.value, entry.last_played_at or entry.cached_at
-
-
-@dataclass(slots=True, eq=False)
-class _Wanted:
-    want: Want
-    score: Score
-
-    @property
-    def urgent(self) -> bool:
-        """Say whether it is needed so soon that disks may be woken for it."""
-        return any(demand.position <= _AHEAD.get(demand.kind, -1) for demand in self.want.demands)
-
-    def is_late(self, playing: Collection[str]) -> bool:
-        """Say whether it is read from the array at this moment, and nobody asked to have it cached all the same."""
-        kinds = {demand.kind for demand in self.want.demands}
-        return self.want.file.array_path in playing and not kinds & _WHILE_PLAYING
-
-    @property
-    def breaks_min_stay(self) -> bool:
-        """Say whether what has not been on the cache for ``min_stay`` leaves for it."""
-        return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.want.demands)
-
-    @property
-    def rank(self) -> tuple[int, float, str]:
-        since = max(demand.since for demand in self.want.demands)
-        return -self.score.value, -since, self.want.file.array_path
-
-
 def plan(situation: Situation, settings: Settings, now: float) -> Plan:
     """Return what to cache and what to evict now."""
-    by_room: dict[str, tuple[Room, list[_Wanted], list[_Held]]] = {}
+    by_room: dict[str, tuple[Room, list[Wanted], list[Held]]] = {}
     for room in situation.rooms.values():
         by_room.setdefault(room.id, (room, [], []))
     for want in situation.wants:
         if place := situation.rooms.get(want.file.mapping):
-            by_room[place.id][1].append(_Wanted(want, score(want.demands, None, now)))
+            by_room[place.id][1].append(Wanted(want, score(want.demands, None, now), now))
     for holding in situation.holdings:
         if place := situation.rooms.get(holding.entry.file.mapping):
             by_room[place.id][2].append(_rate(holding, situation, settings, now))
@@ -126,6 +68,7 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
         next_due=_next_due(situation.holdings, settings, now),
         pressed=any(part.pressed for part in parts),
         over=any(part.over for part in parts),
+        reach=max((part.reach for part in parts), default=0),
         ranking=tuple(one for part in parts for one in part.ranking),
     )
 
@@ -133,17 +76,15 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
 def is_enough(made: Plan) -> bool:
     """Say whether a plan that saw only some of what is on the cache says what a whole one would.
 
-    What it saw leaves first. So more of it could help only a wish that is worth more than what it did not even need.
+    What it saw leaves first. So more of it could help only a wish that reaches beyond what it did not even need.
     """
-    refused = [one.score for one in made.refused if one.why == NO_ROOM]
-    worthiest = max((score for _, score in made.ranking), default=-1)
-    return not made.over and max(refused, default=-1) <= worthiest
+    return not made.over and made.reach <= max((score for _, score in made.ranking), default=-1)
 
 
-def _rate(holding: Holding, situation: Situation, settings: Settings, now: float) -> _Held:
+def _rate(holding: Holding, situation: Situation, settings: Settings, now: float) -> Held:
     pinned = any(demand.kind in {DemandKind.PINNED, DemandKind.PLAYING} for demand in holding.demands)
     path = holding.entry.file.array_path
-    return _Held(
+    return Held(
         holding,
         score(holding.demands, holding.keep_until, now),
         stays=pinned or not situation.sessions_known or path in situation.playing or path in situation.resting,
@@ -152,21 +93,21 @@ def _rate(holding: Holding, situation: Situation, settings: Settings, now: float
 
 
 def _plan_room(
-    budget: Budget, wanted: list[_Wanted], held: list[_Held], situation: Situation, *, until_needed: bool
+    budget: Budget, wanted: list[Wanted], held: list[Held], situation: Situation, *, until_needed: bool
 ) -> Plan:
     evictions: list[PlannedEviction] = []
 
-    def evict(one: _Held, why: str, *, urgent: bool) -> None:
+    def evict(one: Held, why: str, *, urgent: bool) -> None:
         evictions.append(PlannedEviction(one.holding.entry, one.holding.bytes, one.score.value, why, urgent))
         budget.give(one.holding.bytes)
 
-    victims: list[_Held] = []
+    victims: list[Held] = []
     for one in sorted((one for one in held if not one.stays), key=lambda one: one.rank):
         if one.score.value == 0 and not one.fresh and not until_needed:
             evict(one, one.score.why, urgent=False)
         else:
             victims.append(one)
-    cache_ins, refused = _admit(budget, wanted, victims, situation, evict)
+    cache_ins, refused, reach = _admit(budget, wanted, victims, situation, evict)
     relief = _relieve(budget, victims)
     for one in relief:
         evict(one, FULL, urgent=True)
@@ -181,26 +122,37 @@ def _plan_room(
         refused,
         pressed=pressed or budget.was_pressed or bool(relief),
         over=budget.available < 0,
-        ranking=tuple((one.holding.entry.file.array_path, one.score.value) for one in left[:_NEXT]),
+        reach=reach,
+        ranking=tuple((one.holding.entry.file.array_path, one.score.value) for one in _next_out(left)),
     )
 
 
 class Evict(Protocol):
     """Plans an eviction, and gives its room."""
 
-    def __call__(self, one: _Held, why: str, *, urgent: bool) -> None: ...
+    def __call__(self, one: Held, why: str, *, urgent: bool) -> None: ...
+
+
+def _next_out(left: list[Held]) -> list[Held]:
+    """Return what leaves next of what nobody wants any more, and of what somebody wants; `left` is in order."""
+    idle = [one for one in left if not one.holding.demands]
+    return [*idle[:_NEXT], *[one for one in left if one.holding.demands][:_NEXT]]
 
 
 def _admit(
     budget: Budget,
-    wanted: list[_Wanted],
-    victims: list[_Held],
+    wanted: list[Wanted],
+    victims: list[Held],
     situation: Situation,
     evict: Evict,
-) -> tuple[tuple[PlannedCacheIn, ...], tuple[Refusal, ...]]:
-    """Fit the wishes in one by one, the best first; take from `victims` what must leave for them."""
+) -> tuple[tuple[PlannedCacheIn, ...], tuple[Refusal, ...], int]:
+    """Fit the wishes in one by one, the best first; take from `victims` what must leave for them.
+
+    With what goes in and what does not comes the furthest reach of those that found no room.
+    """
     cache_ins: list[PlannedCacheIn] = []
     refused: list[Refusal] = []
+    reach = 0
     for one in sorted(wanted, key=lambda one: one.rank):
         file = one.want.file
         if file.array_path in situation.running or one.is_late(situation.playing):
@@ -211,6 +163,7 @@ def _admit(
         chosen = _make_room(budget, file.size, one, victims)
         if chosen is None:
             refused.append(Refusal(file, one.score.value, NO_ROOM))
+            reach = max(reach, one.reach)
             continue
         budget.was_pressed |= bool(chosen) and budget.is_full_for(file.size)
         for victim in chosen:
@@ -218,20 +171,19 @@ def _admit(
             evict(victim, f"makes room for {file.plex_path}", urgent=one.urgent)
         waits = not budget.take(file.size)
         cache_ins.append(PlannedCacheIn(file, one.score.value, one.score.why, one.want.demands, waits, one.urgent))
-    return tuple(cache_ins), tuple(refused)
+    return tuple(cache_ins), tuple(refused), reach
 
 
-def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held]) -> list[_Held] | None:
+def _make_room(budget: Budget, size: int, wanted: Wanted, victims: list[Held]) -> list[Held] | None:
     """Return what must leave so that `size` fits (maybe nothing), or None if it cannot fit."""
     if size <= budget.available:
         return []
     missing = size - budget.available
-    chosen: list[_Held] = []
-    breaks_min_stay = wanted.breaks_min_stay
+    chosen: list[Held] = []
     for victim in victims:
-        if victim.score.value + (0 if wanted.urgent else _HYSTERESIS) >= wanted.score.value and victim.score.value:
+        if victim.score.value >= wanted.score.value:
             break
-        if victim.fresh and not breaks_min_stay:
+        if not wanted.displaces(victim):
             continue
         chosen.append(victim)
         missing -= victim.holding.bytes
@@ -240,7 +192,7 @@ def _make_room(budget: Budget, size: int, wanted: _Wanted, victims: list[_Held])
     return None
 
 
-def _without_needless(chosen: list[_Held], surplus: int) -> list[_Held]:
+def _without_needless(chosen: list[Held], surplus: int) -> list[Held]:
     """Return the victims without those that, after all, need not leave; the worthiest is spared first."""
     kept = []
     for victim in reversed(chosen):
@@ -251,12 +203,12 @@ def _without_needless(chosen: list[_Held], surplus: int) -> list[_Held]:
     return kept[::-1]
 
 
-def _relieve(budget: Budget, victims: list[_Held]) -> list[_Held]:
+def _relieve(budget: Budget, victims: list[Held]) -> list[Held]:
     """Return what leaves because a limit is passed (anything that may), or was reached (retained only).
 
     Reaching a limit frees down to ``evict_to``, so that the next copy does not press at once again.
     """
-    chosen: list[_Held] = []
+    chosen: list[Held] = []
     over = budget.available < 0
     freed = 0
     for victim in _in_order(victims):
@@ -268,7 +220,7 @@ def _relieve(budget: Budget, victims: list[_Held]) -> list[_Held]:
     return chosen
 
 
-def _in_order(victims: list[_Held]) -> list[_Held]:
+def _in_order(victims: list[Held]) -> list[Held]:
     """Return what may leave for a limit, best first.
 
     ``min_stay`` holds what is fresh, unless what is next up had to leave in its place: that would be back at once, and

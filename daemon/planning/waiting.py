@@ -1,7 +1,7 @@
 """Which work that must wake the array waits, and until when. Pure.
 
 What is urgent never waits. What is not goes along while the array is awake anyway; it wakes the array only while
-``schedule.array_window`` is open or, where none is set, once it has waited for a day. Disks that never sleep
+``schedule.array_window`` is open or, where none is set, once it has waited for three days. Disks that never sleep
 (``schedule.spin_down = "0"``) make nothing wait.
 """
 
@@ -13,7 +13,7 @@ from datetime import tzinfo
 from daemon.config import ScheduleSettings
 from daemon.planning import windows
 
-LONGEST_WAIT = 86_400.0
+LONGEST_WAIT = 3 * 86_400.0
 """Seconds after which waiting work wakes the array by itself, where no window is set."""
 
 

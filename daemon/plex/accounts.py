@@ -13,7 +13,7 @@ import structlog
 
 from daemon.clock import Clock
 from daemon.config import Settings
-from daemon.errors import OndeckdError, PlexError, RemoteError, RemoteNotFound, RemoteRefused
+from daemon.errors import OndeckdError, PlexError, PlexUnauthorized, RemoteError, RemoteNotFound, RemoteRefused
 from daemon.model import OWNER, Person, Role, User
 from daemon.outbound import Outbound
 from daemon.plex.library import PlexLibrary
@@ -40,10 +40,11 @@ class _Roster:
 class Accounts:
     """Knows everybody. `problem` says why what is known may be old; empty: plex.tv has said it all.
 
-    Users and tokens are kept in `directory`, so that plex.tv being down changes nothing. It is asked every few hours,
-    when the settings about users change, and when a token is refused. The owner's token opens both the server and
-    plex.tv. Of everybody else plex.tv names the token of this server; home users can be switched to, which gives
-    their own token of plex.tv as well. A token in the settings goes before both.
+    `may_pass` says whether that problem may be over before long. Users and tokens are kept in `directory`, so that
+    plex.tv being down changes nothing. It is asked every few hours, when the settings about users change, and when a
+    token is refused. The owner's token opens both the server and plex.tv. Of everybody else plex.tv names the token of
+    this server; home users can be switched to, which gives their own token of plex.tv as well. A token in the settings
+    goes before both.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Accounts:
         self._renew: set[str] = set()
         self._asking = asyncio.Lock()
         self.problem = "" if self._memory.asked_at else "plex.tv has not been asked yet"
+        self.may_pass = True
 
     @property
     def identifier(self) -> str:
@@ -106,7 +108,7 @@ class Accounts:
         try:
             names = await self._library.accounts()
         except PlexError as error:
-            self.problem = str(error)
+            self._failed(error)
             return
         if self._memory.machine not in {"", self._library.machine_identifier}:
             self._memory = replace(self._memory, users=(), asked_at=0.0)
@@ -148,7 +150,7 @@ class Accounts:
 
     async def _open(self, roster: _Roster, names: Sequence[User], now: float) -> None:
         before = {one.id: one for one in self._memory.users}
-        self.problem = roster.problem
+        self.problem, self.may_pass = roster.problem, False
         users = []
         for user in roster.users.values():
             last = before.get(user.id, user)
@@ -178,6 +180,7 @@ class Accounts:
 
     def _failed(self, error: OndeckdError) -> None:
         self.problem = str(error)
+        self.may_pass = not isinstance(error, PlexUnauthorized | RemoteRefused)
         log.debug("accounts_unknown", why=self.problem)
 
     def _wishes(self) -> str:

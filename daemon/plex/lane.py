@@ -18,7 +18,7 @@ class Lane:
     """What is still to be told of one play.
 
     `told`: its start has been told, or is just being; `recorded`: whoever was told is done with it. `asking`: for what
-    follows it.
+    follows it. `news`: who plays, whether that counts and what follows, as told last.
     """
 
     play: Play
@@ -26,6 +26,7 @@ class Lane:
     recorded: bool = False
     item: Item | None = None
     asking: asyncio.Task[None] | None = None
+    news: tuple[str, bool, list[str]] | None = None
     events: deque[tuple[Event, list[Item] | None]] = field(default_factory=deque)
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     ended: asyncio.Event = field(default_factory=asyncio.Event)
@@ -45,6 +46,13 @@ class Lane:
             self.wake.clear()
             await self.wake.wait()
         return self.events.popleft()
+
+    def repeats(self, play: Play, following: list[Item]) -> bool:
+        """Note what is about to be told; say whether that is what was told last: a queue's name may change nothing."""
+        before = self.news
+        selected = self.item is not None and self.item.selected
+        self.news = (play.user.id, selected, [item.rating_key for item in following])
+        return self.item is not None and self.news == before
 
     @property
     def starts(self) -> bool:

@@ -149,6 +149,8 @@ class Lanes:
                     following = await self._following(lane, event)
                 if following is None and isinstance(event, PlaybackChanged):
                     continue  # what was told stands until there is something to put in its place
+                if _is_news(event) and lane.repeats(event.play, following or []):
+                    continue
                 lane.told = True
                 await self._on_event(event, lane.item, following or [])
                 lane.recorded = True

@@ -47,9 +47,9 @@ class UserView:
         """Return the libraries that the user may use."""
         return elements.sections(await self._reader.query("sections", "/library/sections"))
 
-    async def episodes(self, rating_key: str) -> list[Item]:
-        """Return all episodes of a show or season, with their files."""
-        return await self._reader.episodes(rating_key)
+    async def episodes_of(self, shows: Sequence[str]) -> dict[str, list[Item]]:
+        """Return all episodes of each of these shows, with their files; deleted shows are left out."""
+        return await self._reader.episodes_of(shows)
 
     async def items(self, keys: Sequence[str]) -> list[Item]:
         """Return these items with all their files; what has been deleted meanwhile is left out."""

@@ -13,7 +13,7 @@ from daemon.plex.library import PlexLibrary
 from daemon.plex.rss import FeedEntry, FeedReader
 from daemon.settings.models import Settings
 from daemon.sources.index import LibraryIndex
-from daemon.sources.shelf import Shelf, demands, episodes_of, first
+from daemon.sources.shelf import Shelf, demands, first
 from daemon.state import library as rows
 from daemon.state.store import Store
 
@@ -117,13 +117,16 @@ class Feeds:
         reader = self._library.reader()
         count = self._settings().watchlist.episodes
         found: dict[str, list[Item]] = {}
-        for key, standing in (await self._shelf.standings(reader, list(wishes))).items():
+        standings = await self._shelf.standings(reader, list(wishes))
+        shows = [key for key, standing in standings.items() if standing.item.type is not ItemType.MOVIE]
+        episodes = await reader.episodes_of(shows)
+        for key, standing in standings.items():
             if standing.item.type is ItemType.MOVIE:
                 found[key] = [] if self._is_seen(standing.item, wishes[key]) else [standing.item]
             else:
-                episodes = await episodes_of(reader, standing.item)
-                seen = {one.rating_key for one in episodes if self._is_seen(one, wishes[key])}
-                found[key] = first(standing.item, episodes, count, seen)
+                leaves = episodes.get(key, [])
+                seen = {one.rating_key for one in leaves if self._is_seen(one, wishes[key])}
+                found[key] = first(standing.item, leaves, count, seen)
         return found
 
     def _is_seen(self, item: Item, since: float) -> bool:

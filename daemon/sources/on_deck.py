@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from daemon.config import Settings
-from daemon.errors import PlexNotFound, PlexUnauthorized
+from daemon.errors import PlexUnauthorized
 from daemon.model import Demand, DemandKind, Fetched, Item, ItemType, Person
 from daemon.plex.episodes import following
 from daemon.plex.library import PlexLibrary
@@ -13,7 +13,7 @@ from daemon.plex.user_view import UserView
 
 
 class OnDeck:
-    """Reads it with the person's own token: one list, and the episodes of each show on it.
+    """Reads it with the person's own token: one list, and the episodes of all shows on it.
 
     What Plex offers is at position 0; the episodes after it follow, as many as ``on_deck.episodes``, without those
     that this person has watched. In a rewatch only what has been watched since its episode was begun counts.
@@ -33,13 +33,11 @@ class OnDeck:
         deck = await _filled(view, [item for item in await view.on_deck() if item.selected])
         count = self._settings().on_deck.episodes
         wishes: dict[str, tuple[Demand, Item]] = {}
-        shows: dict[str, list[Item] | None] = {}
+        shows = await view.episodes_of(list(dict.fromkeys(item.show for item in deck if item.show)))
         for item in deck:
             if item.show and item.show not in shows:
-                shows[item.show] = await _episodes(view, item.show)
+                continue  # deleted since it was listed
             episodes = shows.get(item.show, [])
-            if episodes is None:
-                continue
             since = max(one.last_viewed_at for one in (item, *episodes))
             for position, one in _numbered([item, *_ahead(item, episodes, count)]):
                 known = wishes.get(one.rating_key)
@@ -66,14 +64,6 @@ async def _filled(view: UserView, deck: Sequence[Item]) -> list[Item]:
     bare = [item.rating_key for item in videos if not item.files]
     full = {item.rating_key: item for item in await view.items(bare)} if bare else {}
     return [full.get(item.rating_key, item) for item in videos]
-
-
-async def _episodes(view: UserView, show: str) -> list[Item] | None:
-    """Return a show's episodes; None if the show has been deleted since it was listed."""
-    try:
-        return await view.episodes(show)
-    except PlexNotFound:
-        return None
 
 
 def _ahead(current: Item, episodes: Sequence[Item], count: int) -> list[Item]:

@@ -46,18 +46,23 @@ class Shelf:
         """
         own = bool(person.server_token) or person.user.id == OWNER
         reader = self._library.reader(person.server_token)
+        standings = await self.standings(reader, keys)
+        watched = {key: set() if own else await self._finished(person, key) for key in standings}
         found: dict[str, list[Item]] = {}
-        for key, standing in (await self.standings(reader, keys)).items():
+        fresh: list[Item] = []
+        begun: list[Item] = []
+        for key, standing in standings.items():
             item = standing.item
-            watched = set() if own else await self._finished(person, key)
             if item.type is ItemType.MOVIE:
-                found[key] = [] if key in watched or (own and item.watched) else [item]
-            elif own and not standing.begun:
-                found[key] = await self._beginning(item, count)
+                found[key] = [] if key in watched[key] or (own and item.watched) else [item]
             else:
-                episodes = await episodes_of(reader, item)
-                seen = {one.rating_key for one in episodes if one.watched} if own else watched
-                found[key] = first(item, episodes, count, seen)
+                (fresh if own and not standing.begun else begun).append(item)
+        found |= await self._beginnings(fresh, count)
+        episodes = await reader.episodes_of([show.rating_key for show in begun])
+        for show in begun:
+            key, leaves = show.rating_key, episodes.get(show.rating_key, [])
+            seen = {one.rating_key for one in leaves if one.watched} if own else watched[key]
+            found[key] = first(show, leaves, count, seen)
         return found
 
     async def standings(self, reader: Reader, keys: Sequence[str]) -> dict[str, Standing]:
@@ -70,16 +75,17 @@ class Shelf:
                 found[item.rating_key] = Standing(item, begun)
         return {key: found[key] for key in keys if key in found}
 
-    async def _beginning(self, show: Item, count: int) -> list[Item]:
-        """Return how a show begins, read once for all who are about to begin it."""
-        place = (show.rating_key, count)
+    async def _beginnings(self, shows: Sequence[Item], count: int) -> dict[str, list[Item]]:
+        """Return how these shows begin, read once for all who are about to begin them."""
         async with self._reading:
             now = self._clock.now()
             self._firsts = {place: kept for place, kept in self._firsts.items() if 0.0 <= now - kept[0] < _FRESH}
-            if place not in self._firsts:
-                episodes = await episodes_of(self._library.reader(), show)
-                self._firsts[place] = (now, first(show, episodes, count, ()))
-            return self._firsts[place][1]
+            missing = [show for show in shows if (show.rating_key, count) not in self._firsts]
+            episodes = await self._library.reader().episodes_of([show.rating_key for show in missing])
+            for show in missing:
+                begins = first(show, episodes.get(show.rating_key, []), count, ())
+                self._firsts[show.rating_key, count] = (now, begins)
+            return {show.rating_key: self._firsts[show.rating_key, count][1] for show in shows}
 
     async def _finished(self, person: Person, key: str) -> Collection[str]:
         asked = urlencode({"accountID": person.user.id, "metadataItemID": key, "sort": "viewedAt:desc"})
@@ -87,14 +93,6 @@ class Shelf:
         async for page in self._library.reader().pages("history", f"{_HISTORY}?{asked}"):
             rows.update(row.rating_key for row in elements.history(page))
         return rows
-
-
-async def episodes_of(reader: Reader, show: Item) -> list[Item]:
-    """Return a show's episodes; none if it has been deleted since it was found."""
-    try:
-        return await reader.episodes(show.rating_key)
-    except PlexNotFound:
-        return []
 
 
 async def present(reader: Reader, keys: Sequence[str]) -> AsyncIterator[tuple[Element, Element]]:

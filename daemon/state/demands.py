@@ -21,7 +21,8 @@ def put_user(connection: sqlite3.Connection, user: User, *, played_at: float | N
     connection.execute(
         "INSERT INTO users (id, title, last_played_at) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
         "title = iif(excluded.title = '', title, excluded.title), "
-        "last_played_at = max(ifnull(last_played_at, 0), ifnull(excluded.last_played_at, 0))",
+        # Of whom no play is known, none is known: 0 would be a play long ago.
+        "last_played_at = nullif(max(ifnull(last_played_at, 0), ifnull(excluded.last_played_at, 0)), 0)",
         (user.id, user.title, played_at),
     )
 
@@ -32,30 +33,39 @@ def users(connection: sqlite3.Connection) -> dict[str, str]:
 
 
 def put_items(connection: sqlite3.Connection, items: Iterable[Item]) -> None:
-    """Record items with all their files, in place of what was known of them."""
+    """Record items with all their files, in place of what was known of them; most are as they were."""
     for item in items:
-        connection.execute(
-            "INSERT OR REPLACE INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                item.rating_key,
-                item.type,
-                item.title,
-                item.guid,
-                item.library,
-                item.duration,
-                item.show,
-                item.show_title,
-                item.season,
-                item.episode,
-            ),
+        values = (
+            item.rating_key,
+            item.type,
+            item.title,
+            item.guid,
+            item.library,
+            item.duration,
+            item.show,
+            item.show_title,
+            item.season,
+            item.episode,
         )
-        if not item.files:
-            continue  # Plex lists none for a moment while a file is replaced; what was known still holds
-        connection.execute("DELETE FROM item_files WHERE rating_key = ?", (item.rating_key,))
-        connection.executemany(
-            "INSERT OR REPLACE INTO item_files VALUES (?, ?, ?, ?)",
-            [(item.rating_key, file.plex_path, file.size, file.part_id) for file in item.files],
-        )
+        if select(connection, "SELECT * FROM items WHERE rating_key = ?", item.rating_key) != [values]:
+            _put_item(connection, values)
+        files = [(item.rating_key, file.plex_path, file.size, file.part_id) for file in item.files]
+        known = select(connection, "SELECT * FROM item_files WHERE rating_key = ?", item.rating_key)
+        # Plex lists none for a moment while a file is replaced; what was known still holds.
+        if files and sorted(files) != sorted(known):
+            connection.execute("DELETE FROM item_files WHERE rating_key = ?", (item.rating_key,))
+            connection.executemany("INSERT OR REPLACE INTO item_files VALUES (?, ?, ?, ?)", files)
+
+
+def _put_item(connection: sqlite3.Connection, values: tuple[object, ...]) -> None:
+    connection.execute(
+        # To replace the row would take its files along.
+        "INSERT INTO items VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rating_key) DO UPDATE SET "
+        "type = excluded.type, title = excluded.title, guid = excluded.guid, library = excluded.library, "
+        "duration = excluded.duration, show = excluded.show, show_title = excluded.show_title, "
+        "season = excluded.season, episode = excluded.episode",
+        values,
+    )
 
 
 def item(connection: sqlite3.Connection, rating_key: str) -> Item | None:

@@ -26,8 +26,13 @@ def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new
     demands.put_items(connection, new.items)
     # What nobody dates counts from when it was seen first.
     seen = {one.rating_key: one.since for one in old}
-    put = (one if one.since else replace(one, since=seen.get(one.rating_key, now)) for one in new.demands)
-    demands.apply(connection, Changes(drop_demands=old, put_demands=tuple(put)))
+    put = [one if one.since else replace(one, since=seen.get(one.rating_key, now)) for one in new.demands]
+    # Most are as they were.
+    gone, come = set(old).difference(put), set(put).difference(old)
+    changes = Changes(
+        drop_demands=tuple(one for one in old if one in gone), put_demands=tuple(one for one in put if one in come)
+    )
+    demands.apply(connection, changes)
     unmatched = new.unmatched[:_MOST_UNMATCHED]
     _put(connection, SourceState(kind, user, now, None, "", len(new.demands), unmatched))
 

@@ -116,10 +116,10 @@ async def test_a_state_folder_that_cannot_be_made_is_said_in_words(tmp_path: Pat
 
 
 async def test_what_has_no_effect_yet_is_named(tmp_path: Path) -> None:
-    async with at_home(tmp_path, small_library(), start=False, on_deck={"episodes": 9}) as house:
+    async with at_home(tmp_path, small_library(), start=False, notify={"levels": ["error"]}) as house:
         said = await _check(house)
         assert said.code == 0
-        assert "on_deck.episodes is set but not yet effective in this version" in said.out
+        assert "notify.levels is set but not yet effective in this version" in said.out
 
 
 async def test_limits_are_compared_with_the_cache(tmp_path: Path) -> None:

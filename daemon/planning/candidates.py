@@ -1,0 +1,117 @@
+"""What competes for room: what is on the cache, and what is wished there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from daemon.model import DemandKind, Holding, Want
+from daemon.planning.scores import Score
+
+_MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
+
+_WHILE_PLAYING = {DemandKind.PLAYING, DemandKind.PINNED}
+"""For what else is wanted of a file that plays from the array, a copy would come too late."""
+_HYSTERESIS = 10
+"""A wish that is not urgent takes the place of another one only if that is worth so much less: else they take turns."""
+_UNDER_WAY = 7 * 86_400.0
+"""Seconds for which what somebody has begun is likely to be gone on with any evening."""
+_NEAR = 3
+"""So many episodes ahead are worth that something leaves for them; those after them take free room."""
+_SHOWS = {DemandKind.NEXT_UP, DemandKind.ON_DECK}
+_AHEAD = {
+    DemandKind.PLAYING: 0,
+    DemandKind.PINNED: 0,
+    DemandKind.NEXT_UP: 2,
+    DemandKind.ON_DECK: 0,
+}
+"""Up to which position a demand is needed so soon that disks may be woken for it: an evening's next episodes."""
+
+
+@dataclass(slots=True, eq=False)
+class Held:
+    """A cached file and what it is worth."""
+
+    holding: Holding
+    score: Score
+    stays: bool
+    """It may not leave at all now: it plays, or is pinned."""
+    fresh: bool
+    """``min_stay`` is not over."""
+
+    @property
+    def soon(self) -> bool:
+        """Say whether it is next up, so that it would be brought in again at any price."""
+        return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.holding.demands)
+
+    @property
+    def used_at(self) -> float:
+        """Return when it was of use last: played, or brought in."""
+        entry = self.holding.entry
+        return max(entry.last_played_at or 0.0, entry.cached_at)
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """Return what sorts it: what leaves first comes first."""
+        return self.score.value, self.used_at
+
+
+@dataclass(slots=True, eq=False)
+class Wanted:
+    """A file that somebody wants and that is not cached, and what it is worth."""
+
+    want: Want
+    score: Score
+    now: float
+
+    @property
+    def urgent(self) -> bool:
+        """Say whether it is needed so soon that disks may be woken for it."""
+        return any(
+            demand.position <= _AHEAD.get(demand.kind, -1)
+            and (demand.kind is not DemandKind.ON_DECK or self.now - demand.since < _UNDER_WAY)
+            for demand in self.want.demands
+        )
+
+    @property
+    def is_far(self) -> bool:
+        """Say whether it comes so late in its show that nothing has to leave for it."""
+        return all(demand.kind in _SHOWS and demand.position > _NEAR for demand in self.want.demands)
+
+    @property
+    def since(self) -> float:
+        """Return when it was wished last."""
+        return max(demand.since for demand in self.want.demands)
+
+    @property
+    def reach(self) -> int:
+        """Return the least score of what never leaves for it."""
+        if self.is_far:
+            return 0
+        return self.score.value if self.urgent else self.score.value - _HYSTERESIS + 1
+
+    def displaces(self, victim: Held) -> bool:
+        """Say whether it is worth so much more that the victim leaves for it."""
+        if self.is_far or (victim.fresh and not self.breaks_min_stay):
+            return False
+        if self.urgent:
+            return victim.score.value < self.score.value
+        if not victim.holding.demands:
+            # What was of use since the wish came up may well be once more.
+            return victim.score.value < self.score.value and victim.used_at < self.since
+        return victim.score.value + _HYSTERESIS <= self.score.value
+
+    def is_late(self, playing: Collection[str]) -> bool:
+        """Say whether it is read from the array at this moment, and nobody asked to have it cached all the same."""
+        kinds = {demand.kind for demand in self.want.demands}
+        return self.want.file.array_path in playing and not kinds & _WHILE_PLAYING
+
+    @property
+    def breaks_min_stay(self) -> bool:
+        """Say whether what has not been on the cache for ``min_stay`` leaves for it."""
+        return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.want.demands)
+
+    @property
+    def rank(self) -> tuple[int, float, str]:
+        """Return what sorts it: what goes in first comes first."""
+        return -self.score.value, -self.since, self.want.file.array_path
