@@ -116,6 +116,7 @@ class App:
             group.create_task(core.listener.run(), name="listener")
             group.create_task(core.reloading.run(), name="reload")
             group.create_task(core.sourcing.refresher.run(), name="refresh")
+            group.create_task(core.following.run(), name="library changes")
             group.create_task(core.reconcile.run(), name="reconcile")
             group.create_task(core.tell_status(), name="status")
             group.create_task(core.health.watch(core.feed, self._clock), name="checks")

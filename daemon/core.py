@@ -15,6 +15,7 @@ from daemon.config import Settings
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
 from daemon.figures import Figures
+from daemon.following import Following
 from daemon.given import Given
 from daemon.health import Health
 from daemon.hearing import Hearing
@@ -75,6 +76,9 @@ class Core:
             self._rooms,
             look=self.reconcile.look,
             also=self._look_again,
+        )
+        self.following = Following(
+            given, self.live, self.feed, self.dispatcher, self.library, self.listener, self.keeping, self.sourcing
         )
         self.health = Health(self.store, self._rooms, self._holds, self.listener, dry_run=given.dry_run)
         self.reloading = self._make_reloading()
@@ -241,6 +245,7 @@ class Core:
             auditor,
             pinner=self.sourcing.pinning,
             household=self.sourcing.users,
+            announce=self.following.arr.announce,
         )
 
     def hangs(self) -> bool:

@@ -105,8 +105,10 @@ class Dispatcher:
 
     async def on_event(self, event: Event, item: Item | None = None, following: Sequence[Item] = ()) -> None:
         """Record an event and all that follows from it, durably, before returning."""
+        # A start only adds wishes; what else happens may free what the last plan could not let go.
+        among = self._next_out if isinstance(event, PlaybackStarted) else frozenset[str]()
         decision, tier = await self._commit(
-            lambda connection: record(connection, event, item, following, self._live.settings), among=self._next_out
+            lambda connection: record(connection, event, item, following, self._live.settings), among=among
         )
         if isinstance(event, PlaybackStarted):
             self._metrics.play(tier)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from daemon.web.service import Listing, Query
@@ -17,7 +17,7 @@ def page(rows: Iterable[dict[str, Any]], query: Query, default_sort: str) -> Lis
     def matching() -> Iterable[dict[str, Any]]:
         nonlocal total
         for row in rows:
-            if not needle or needle in str(row.values()).casefold():
+            if not needle or any(needle in text.casefold() for text in _texts(row)):
                 total += 1
                 yield row
 
@@ -27,6 +27,17 @@ def page(rows: Iterable[dict[str, Any]], query: Query, default_sort: str) -> Lis
     choose = heapq.nlargest if sort.startswith("-") else heapq.nsmallest
     found = choose(query.offset + query.limit, matching(), key=lambda row: _rank(row.get(key)))
     return Listing(found[query.offset :], total)
+
+
+def _texts(value: object) -> Iterator[str]:
+    """Yield everything in a row as text."""
+    if isinstance(value, dict):
+        yield from _texts(list(value.values()))
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _texts(one)
+    elif value is not None:
+        yield str(value)
 
 
 def _rank(value: object) -> tuple[int, float, str]:

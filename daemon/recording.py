@@ -77,7 +77,8 @@ def _react(
 
 
 def _surroundings(connection: Connection, play: Play) -> tuple[list[Demand], list[str]]:
-    """Return the user's demands of the show that is played, and the ids of all open plays."""
+    """Return what the user demands of the played show, or by a list that leads here; and the ids of open plays."""
     known = demands.item(connection, play.rating_key)
-    of_show = demands.demands_of_show(connection, play.user.id, known.show) if known and known.show else []
-    return of_show, [other.id for other in plays.open_plays(connection)]
+    before = demands.demands_of_show(connection, play.user.id, known.show) if known and known.show else []
+    before += demands.demands_leading_to(connection, play.user.id, play.rating_key)
+    return list(dict.fromkeys(before)), [other.id for other in plays.open_plays(connection)]

@@ -70,6 +70,7 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
         over=any(part.over for part in parts),
         reach=max((part.reach for part in parts), default=0),
         ranking=tuple(one for part in parts for one in part.ranking),
+        rooms=situation.rooms,
     )
 
 
@@ -98,7 +99,10 @@ def _plan_room(
     evictions: list[PlannedEviction] = []
 
     def evict(one: Held, why: str, *, urgent: bool) -> None:
-        evictions.append(PlannedEviction(one.holding.entry, one.holding.bytes, one.score.value, why, urgent))
+        holding = one.holding
+        evictions.append(
+            PlannedEviction(holding.entry, holding.bytes, one.score.value, why, urgent, demands=holding.demands)
+        )
         budget.give(one.holding.bytes)
 
     victims: list[Held] = []
@@ -158,11 +162,13 @@ def _admit(
         if file.array_path in situation.running or one.is_late(situation.playing):
             continue
         if file.array_path in situation.resting:
-            refused.append(Refusal(file, one.score.value, "its last copy failed and is tried again later"))
+            refused.append(
+                Refusal(file, one.score.value, "its last copy failed and is tried again later", one.want.demands)
+            )
             continue
         chosen = _make_room(budget, file.size, one, victims)
         if chosen is None:
-            refused.append(Refusal(file, one.score.value, NO_ROOM))
+            refused.append(Refusal(file, one.score.value, NO_ROOM, one.want.demands))
             reach = max(reach, one.reach)
             continue
         budget.was_pressed |= bool(chosen) and budget.is_full_for(file.size)
@@ -217,7 +223,9 @@ def _relieve(budget: Budget, victims: list[Held]) -> list[Held]:
         if beyond or (retained and (over or budget.was_pressed) and budget.over_target > freed):
             chosen.append(victim)
             freed += victim.holding.bytes
-    return chosen
+    wanted = [victim for victim in chosen if victim.holding.demands]
+    kept = _without_needless(wanted, budget.available + freed)
+    return [victim for victim in chosen if not victim.holding.demands or victim in kept]
 
 
 def _in_order(victims: list[Held]) -> list[Held]:

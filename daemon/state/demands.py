@@ -196,6 +196,13 @@ def demands_of_show(connection: sqlite3.Connection, user: str, show: str) -> lis
     return [demand(row) for row in select(connection, sql, user, show)]
 
 
+def demands_leading_to(connection: sqlite3.Connection, user: str, rating_key: str) -> list[Demand]:
+    """Return all that those plays of a user made which had this item come next."""
+    plays = "SELECT play FROM demands WHERE user = ? AND rating_key = ? AND kind = 'next_up'"
+    sql = f"SELECT {DEMAND} FROM demands WHERE user = ? AND kind = 'next_up' AND play IN ({plays})"
+    return [demand(row) for row in select(connection, sql, user, user, rating_key)]
+
+
 def demands_of_play(connection: sqlite3.Connection, play: str) -> list[Demand]:
     """Return the demands that one play made."""
     return [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands WHERE play = ?", play)]

@@ -13,7 +13,7 @@ from plexapi.exceptions import BadRequest, Unauthorized
 
 from daemon.demo.generate import Shape, generate
 from daemon.demo.server import DemoServer
-from tests.support.plexapi_calls import ask, queue_of, sign_in
+from tests.support.plexapi_calls import Redirected, ask, queue_of, sign_in
 
 
 @pytest.fixture
@@ -117,17 +117,6 @@ async def test_without_a_token_only_the_identity_is_told(plex: DemoServer) -> No
         return [requests.get(plex.url + path, timeout=5).status_code for path in paths]
 
     assert await asyncio.to_thread(statuses) == [200, 401, 401, 401]
-
-
-class Redirected(requests.Session):
-    """Sends what is meant for plex.tv to the simulated server."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__()
-        self.base = url
-
-    def request(self, method: str | bytes, url: str | bytes, *args: Any, **more: Any) -> requests.Response:
-        return super().request(method, str(url).replace("https://plex.tv", self.base), *args, **more)
 
 
 async def test_the_owner_learns_everybodys_token_from_the_account(plex: DemoServer) -> None:

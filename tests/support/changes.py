@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
@@ -93,36 +93,30 @@ async def _change(home: Household, work: Callable[[Connection], object]) -> obje
 
 
 class Attached:
-    """What follows changes, within a daemon."""
+    """What follows changes, within a daemon; with an ear at what it wakes."""
 
     def __init__(self, house: House) -> None:
         core = house.app.core
         self.shows: list[frozenset[str]] = []
-        self.refreshes = 0
         self.arr = ArrChanges(
             core.store, core.live, house.clock, core.feed, core.keeping.custody, change=core.dispatcher.change
         )
         wakes = Wakes(
             copies_soon=core.reconcile.soon,
-            sources_soon=self._sources,
-            everything_soon=self._everything,
-            plays_again=self._plays_again,
+            sources_soon=self.shows.append,
+            plays_again=core.listener.look_ahead,
             tasks_added=core.dispatcher.tasks_added.ring,
         )
         self.library = LibraryChanges(
-            core.store, house.clock, core.library, self.arr, change=core.dispatcher.change, wakes=wakes
+            core.store,
+            house.clock,
+            core.library,
+            self.arr,
+            change=core.dispatcher.change,
+            wakes=wakes,
+            index=core.sourcing.index.note_changed,
         )
-        self._listener = core.listener
         core.listener.news.on_change = self.library.note
-
-    def _sources(self, shows: frozenset[str]) -> None:
-        self.shows.append(shows)
-
-    def _everything(self) -> None:
-        self.refreshes += 1
-
-    def _plays_again(self, keys: Collection[str]) -> None:
-        self._listener.look_ahead(keys)
 
 
 @asynccontextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +16,7 @@ from daemon.clock import Clock
 from daemon.config import Loaded, Settings, build
 from daemon.demo.files import all_files, intact, local_path, write
 from daemon.demo.library import Library
-from daemon.demo.server import DemoServer
+from daemon.demo.server import USERS, DemoServer
 from daemon.model import Entry, Task, TaskState
 from daemon.state import ledger, tasks
 
@@ -175,12 +175,18 @@ def new_app(house: House, **more: Any) -> App:
 
 @asynccontextmanager
 async def at_home(
-    folder: Path, library: Library, *, clock: Clock | None = None, start: bool = True, **settings: Any
+    folder: Path,
+    library: Library,
+    *,
+    clock: Clock | None = None,
+    start: bool = True,
+    titles: Sequence[str] = USERS,
+    **settings: Any,
 ) -> AsyncIterator[House]:
     """Write the library's files, start the simulated Plex and (unless told otherwise) the daemon."""
     clock = clock or Clock()
     await asyncio.to_thread(write, library, folder / "array")
-    async with DemoServer(library, clock=clock) as plex:
+    async with DemoServer(library, clock=clock, users=titles) as plex:
         whole = merged(configuration(library, plex, folder), settings)
         house = House(library, plex, folder, clock, whole, app=None)  # type: ignore[arg-type]  # set in the next line
         new_app(house)

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -19,7 +20,9 @@ from typing import Any
 from daemon.clock import Clock
 from daemon.demo.generate import Shape, generate
 from daemon.demo.library import Library
-from daemon.demo.server import DemoServer
+from daemon.demo.server import USERS, DemoServer
+from daemon.demo.trakt import DemoTrakt
+from tests.support import crowd
 from tests.support.busy import Busy
 
 ROOT = Path(__file__).parents[2]
@@ -28,9 +31,10 @@ ROOT = Path(__file__).parents[2]
 class Puppet:
     """What the other process may ask of the server."""
 
-    def __init__(self, plex: DemoServer, group: asyncio.TaskGroup) -> None:
+    def __init__(self, plex: DemoServer, group: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
         self._plex = plex
         self._group = group
+        self._stack = stack
         self._busy: Busy
         self._living: list[asyncio.Task[None]] = []
 
@@ -55,6 +59,21 @@ class Puppet:
         """Let a household that never rests move in; it waits for `go`."""
         self._busy = Busy(self._plex, seed)
         self._living.append(self._group.create_task(self._busy.run(), name="busy"))
+
+    async def crowd(self, array: str, deck: int, listed: Sequence[int], fresh: int) -> dict[str, Any]:
+        """Let a crowd move in, and write the files that it may want. Return the address of a Trakt as well."""
+        least, most = listed
+        made = crowd.settle(self._plex, deck=deck, listed=(least, most), fresh=fresh)
+        trakt = await self._stack.enter_async_context(DemoTrakt(crowd.trends(self._plex, made)))
+        files = await asyncio.to_thread(crowd.write_wanted, self._plex, made, Path(array))
+        begins = [self._plex.library.episodes(show)[0] for show in made.fresh]
+        return {"trakt": trakt.url, "files": files, "pins": made.pins, "begins": begins}
+
+    async def requests(self) -> dict[str, int]:
+        """Return how many requests of each kind have come since this was asked last."""
+        found = crowd.kinds(self._plex.requests)
+        self._plex.requests.clear()
+        return found
 
     def leave(self) -> None:
         """End what goes on by itself."""
@@ -109,10 +128,14 @@ _GARBAGE = [
 ]
 
 
-async def _serve(shape: dict[str, Any], speed: float) -> None:
+async def _serve(shape: dict[str, Any], speed: float, users: Sequence[str]) -> None:
     library = generate(Shape(**shape))
-    async with DemoServer(library, clock=Clock(speed)) as plex, asyncio.TaskGroup() as group:
-        puppet = Puppet(plex, group)
+    async with (
+        AsyncExitStack() as stack,
+        DemoServer(library, clock=Clock(speed), users=users) as plex,
+        asyncio.TaskGroup() as group,
+    ):
+        puppet = Puppet(plex, group, stack)
         print(json.dumps({"url": plex.url, "token": plex.token}), flush=True)  # noqa: T201 - the protocol
         reader = asyncio.StreamReader()
         await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -125,12 +148,17 @@ async def _serve(shape: dict[str, Any], speed: float) -> None:
 
 @dataclass
 class RemotePlex:
-    """The other end: a server in another process. `library` is what it serves."""
+    """The other end: a server in another process."""
 
-    library: Library
+    shape: Mapping[str, Any]
     url: str
     token: str
     process: asyncio.subprocess.Process
+
+    @cached_property
+    def library(self) -> Library:
+        """What it serves. Made when it is asked for: a large one would weigh on this process."""
+        return generate(Shape(**self.shape))
 
     async def ask(self, method: str, **arguments: Any) -> Any:
         """Have a method of `Puppet` called and return what it answers."""
@@ -141,7 +169,9 @@ class RemotePlex:
 
 
 @asynccontextmanager
-async def plex_process(shape: Mapping[str, Any], *, speed: float = 1.0) -> AsyncIterator[RemotePlex]:
+async def plex_process(
+    shape: Mapping[str, Any], *, speed: float = 1.0, users: Sequence[str] = USERS
+) -> AsyncIterator[RemotePlex]:
     """Run the simulated server in a process of its own for the length of the block."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
@@ -149,6 +179,7 @@ async def plex_process(shape: Mapping[str, Any], *, speed: float = 1.0) -> Async
         "tests.support.plex_process",
         json.dumps(dict(shape)),
         str(speed),
+        json.dumps(list(users)),
         cwd=ROOT,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
@@ -156,7 +187,7 @@ async def plex_process(shape: Mapping[str, Any], *, speed: float = 1.0) -> Async
     try:
         assert process.stdout is not None
         said = json.loads(await process.stdout.readline())
-        yield RemotePlex(generate(Shape(**shape)), said["url"], said["token"], process)
+        yield RemotePlex(shape, said["url"], said["token"], process)
     finally:
         assert process.stdin is not None
         process.stdin.close()
@@ -164,4 +195,4 @@ async def plex_process(shape: Mapping[str, Any], *, speed: float = 1.0) -> Async
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve(json.loads(sys.argv[1]), float(sys.argv[2])))
+    asyncio.run(_serve(json.loads(sys.argv[1]), float(sys.argv[2]), json.loads(sys.argv[3])))

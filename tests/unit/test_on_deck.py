@@ -30,8 +30,8 @@ class View:
     async def on_deck(self) -> list[Item]:
         return list(self.deck)
 
-    async def episodes(self, _show: str) -> list[Item]:
-        return list(self.leaves)
+    async def episodes_of(self, shows: Sequence[str]) -> dict[str, list[Item]]:
+        return {show: list(self.leaves) for show in shows}
 
     async def items(self, keys: Sequence[str]) -> list[Item]:
         return [item for item in self.leaves if item.rating_key in keys]

@@ -1,0 +1,213 @@
+"""A large household: 25 people with everything they want, and a library of 100,000 movies and episodes.
+
+The simulated server is a process of its own. The whole daemon runs here, with real sockets, real SQLite and real files
+(tiny ones, and only those that somebody wants), beside a ticker that notices each stall of the loop. Prints, for the
+first refresh and for steady ones, the requests by kind, the seconds, the stalls and the time of the transaction that
+records and plans; for plays with a full cache, and while a refresh runs, the time to the tasks and of the transaction;
+and the resident memory of a daemon that is a process of its own.
+
+    python benchmarks/household.py [people] [items of the library] [steady refreshes] [plays]
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from statistics import median
+from typing import Any
+from unittest.mock import patch
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from daemon import dispatch  # noqa: E402 - only now is the checkout on the path
+from daemon.app import App  # noqa: E402
+from daemon.config import Loaded, build  # noqa: E402
+from daemon.demo.library import Library  # noqa: E402
+from tests.support.crowd import names  # noqa: E402
+from tests.support.daemon import configuration, merged  # noqa: E402
+from tests.support.daemon_process import DaemonProcess, daemon_process, write_config  # noqa: E402
+from tests.support.plex_process import RemotePlex, plex_process  # noqa: E402
+from tests.support.ticker import ticking  # noqa: E402
+
+MB = 1e6
+DECK, LISTED, FRESH = 8, (20, 50), 60
+EVERYTHING: dict[str, Any] = {
+    "on_deck": {"enabled": True},
+    "watchlist": {"enabled": True},
+    "recent": {"enabled": True, "watched_shows_only": False},
+    "trending": {"enabled": True, "client_id": "demo-client", "movies": 20},
+    "users": {"inactive_after": "90d"},
+    "transfer": {"to_cache": 4},
+}
+
+
+def shape(items: int) -> dict[str, Any]:
+    """Return a library of so many movies and episodes: one movie to four episodes, forty to a show."""
+    shows = items // 50
+    sizes = {"movies": items - 40 * shows, "shows": shows, "seasons": 4, "episodes": 10}
+    return {**sizes, "awkward": False, "sizes": [200, 600]}
+
+
+class Clockwork:
+    """Times what the dispatcher does: each piece of a transaction, and the whole."""
+
+    def __init__(self) -> None:
+        self.pieces: dict[str, list[float]] = {}
+        self.recorded = asyncio.Event()
+
+    def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*arguments: Any, **named: Any) -> Any:
+            began = time.perf_counter()
+            try:
+                return work(*arguments, **named)
+            finally:
+                self.pieces.setdefault(name, []).append((time.perf_counter() - began) * 1e3)
+
+        return run
+
+    def watch(self, app: App, stack: ExitStack) -> None:
+        """Time the planner's pieces and the refresher's transactions until the stack is closed."""
+        dispatcher = app.core.dispatcher
+        change, transact = dispatcher.change, app.core.store._transact  # noqa: SLF001 - the time in the thread alone
+
+        async def changed(work: Callable[..., Any]) -> Any:
+            if "_record" not in work.__qualname__:
+                return await change(work)
+            decision = await change(self.timed("rows of the refresh", work))
+            self.recorded.set()
+            return decision
+
+        for name in ("look", "plan", "enqueue", "record"):
+            stack.enter_context(patch.object(dispatch, name, self.timed(name, getattr(dispatch, name))))
+        stack.enter_context(patch.object(dispatcher, "change", changed))
+        stack.enter_context(patch.object(app.core.store, "_transact", self.timed("transaction", transact)))
+
+    def report(self, *only: str) -> None:
+        """Print medians and worst times in milliseconds, and begin anew."""
+        for name, times in self.pieces.items():
+            if not only or name in only:
+                print(f"    {name}: {len(times)}, median {median(times):.1f} ms, worst {max(times):.1f} ms")
+        self.pieces.clear()
+
+
+async def refresh(app: App, plex: RemotePlex, clockwork: Clockwork, name: str, *, begin: bool = True) -> None:
+    """Have everything read, and print what that took."""
+    clockwork.pieces.clear()
+    clockwork.recorded.clear()
+    began, used = time.perf_counter(), time.process_time()
+    async with ticking() as ticker:
+        if begin:
+            await app.core.service.refresh()
+        await clockwork.recorded.wait()
+    seconds, used = time.perf_counter() - began, time.process_time() - used
+    late = sorted(ticker.late)
+    kinds = await plex.ask("requests")
+    print(f"{name}: {sum(kinds.values())} requests, {seconds:.1f} s ({used:.1f} s of CPU)")
+    print(f"    stalls of the loop: p99 {late[int(0.99 * len(late))] * 1e3:.1f} ms, worst {late[-1] * 1e3:.1f} ms")
+    print("    " + ", ".join(f"{count} {path}" for path, count in kinds.items()))
+    clockwork.report()
+
+
+async def idle(app: App) -> None:
+    """Wait until all copies are made."""
+    async with app.core.feed.subscribe() as notices:
+        while True:
+            tasks = (await app.core.service.status())["tasks"]
+            left = tasks["queued"] + tasks["running"]
+            if not left:
+                return
+            while left > 0:
+                notice = await anext(notices)
+                left -= notice.kind == "task" and notice.data["state"] not in {"queued", "running"}
+
+
+async def plays(app: App, plex: RemotePlex, begins: list[str], clockwork: Clockwork, name: str) -> None:
+    """Play these, one after the other; print how long it took to the tasks."""
+    clockwork.pieces.clear()
+    found = []
+    for number, key in enumerate(begins):
+        async with app.core.feed.subscribe() as notices:
+            began = time.perf_counter()
+            await plex.ask("play", user=names(2)[1], key=key, client=f"{name}{number}")
+            while (notice := await anext(notices)).kind != "task" or notice.data["state"] != "queued":
+                pass
+            found.append((time.perf_counter() - began) * 1e3)
+    print(f"{name}: {len(found)} plays, from frame to tasks median {median(found):.1f} ms, worst {max(found):.1f} ms")
+    clockwork.report("look", "plan", "enqueue", "record")
+
+
+async def here(plex: RemotePlex, tables: Mapping[str, Any], made: Mapping[str, Any], rounds: int, count: int) -> None:
+    """Run the daemon in this process and measure it."""
+    app, clockwork = App(Loaded(build(dict(tables)), None, (), {}), {}), Clockwork()
+    with ExitStack() as stack:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(app.run())
+            await app.ready.wait()
+            clockwork.watch(app, stack)
+            await refresh(app, plex, clockwork, "first refresh", begin=False)
+            for key in made["pins"]:
+                await app.core.sourcing.pinning.pin(key)
+            await idle(app)
+            print(f"{(await app.core.service.status())['cached_files']} files on the cache")
+            await plex.ask("requests")
+            for number in range(rounds):
+                await refresh(app, plex, clockwork, f"refresh {number + 2}")
+            begins = made["begins"]
+            await plays(app, plex, begins[:count], clockwork, "plays with a full cache")
+            await idle(app)
+            async with asyncio.TaskGroup() as both:
+                both.create_task(refresh(app, plex, clockwork, "refresh meanwhile"))
+                both.create_task(plays(app, plex, begins[count : 2 * count], clockwork, "plays while it refreshes"))
+            app.stop.set()
+
+
+def weight(daemon: DaemonProcess) -> str:
+    """Return the resident memory of a daemon now, and the most that it ever was."""
+    return f"{daemon.memory() / MB:.1f} MB, at most {daemon.memory('VmHWM') / MB:.1f} MB"
+
+
+async def apart(plex: RemotePlex, config: Path) -> None:
+    """Run the daemon as a process of its own on an empty state and print its memory."""
+    async with daemon_process(config) as daemon:
+        await plex.ask("listeners")
+        print(f"memory after the start: {weight(daemon)}")
+        for number in range(3):
+            await read(daemon, number + 1)
+            print(f"memory after refresh {number + 1}: {weight(daemon)}")
+            if number == 0:
+                await daemon.until("/api/v1/status", queued=0, running=0)
+                print(f"memory with all files copied: {weight(daemon)}")
+            await daemon.post("/api/v1/refresh")
+
+
+async def read(daemon: DaemonProcess, count: int) -> None:
+    """Wait until so many refreshes have been recorded."""
+    seen: set[float] = set()
+    while len(seen) < count:
+        users = await daemon.get("/api/v1/users")
+        print(users) if False else None
+        await asyncio.sleep(0.2)
+
+
+async def main(people: int, items: int, rounds: int, count: int) -> None:
+    """Run it."""
+    with tempfile.TemporaryDirectory(prefix="ondeckd-bench-") as name:
+        folder = Path(name)
+        async with plex_process(shape(items), users=names(people)) as plex:
+            array = str(folder / "array")
+            made = await plex.ask("crowd", array=array, deck=DECK, listed=LISTED, fresh=FRESH)
+            tables = merged(configuration(Library(), plex, folder), EVERYTHING)
+            tables = merged(tables, {"trending": {"url": made["trakt"]}})
+            print(f"{people} people, {items} movies and episodes, {made['files']} files")
+            await here(plex, tables, made, rounds, count)
+
+
+if __name__ == "__main__":
+    given = [int(argument) for argument in sys.argv[1:]]
+    asyncio.run(main(*given, *(25, 100_000, 3, 20)[len(given) :]))

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon.demo.faults import truncated
+from daemon.demo.server import DemoServer
+from daemon.errors import RemoteBusy, RemoteError, RemoteRefused, RemoteUnavailable
+from daemon.model import Role
+from tests.support.people import NOW
+from tests.support.plex import small_library
+from tests.support.watchlists import LISTED, lists, wanted
+
+
+async def test_a_friends_list_is_read_with_the_owners_token(tmp_path: Path) -> None:
+    async with lists(tmp_path) as home:
+        home.plex.watchlists.add("Ann", home.movies[0])
+        home.plex.watchlists.add("Ben", home.movies[1])
+        home.plex.watchlists.add("Ben", home.show)
+        await home.plex.engine.mark("Ben", home.episodes[0])
+        fetched = await home.watchlist.fetch(home.friend("Ben"))
+        assert wanted(fetched) == {home.movies[1]: [home.movies[1]], home.show: home.episodes[1:4]}
+        assert {one.user for one in fetched.demands} == {home.plex.people["Ben"].id}
+        assert {one.since for one in fetched.demands} == {NOW}  # nobody says when a friend listed it
+        assert home.asked("/watchlist/all") == 0
+
+
+async def test_since_of_a_friends_wish_stays_when_it_is_seen_again(tmp_path: Path) -> None:
+    async with lists(tmp_path) as home:
+        home.plex.watchlists.add("Ben", home.movies[1])
+        ben = home.friend("Ben")
+        await home.keep(ben.user.id, await home.watchlist.fetch(ben))
+        home.later()
+        home.plex.watchlists.add("Ben", home.show, LISTED - 1)
+        moments = {one.show or one.rating_key: one.since for one in (await home.watchlist.fetch(ben)).demands}
+        assert moments == {home.movies[1]: NOW, home.show: NOW + 3600}
+
+
+async def test_a_friends_long_list_is_read_page_by_page(tmp_path: Path) -> None:
+    async with lists(tmp_path, DemoServer(small_library(movies=25))) as home:
+        home.plex.watchlists.page_limit = 10
+        for key in home.movies:
+            home.plex.watchlists.add("Ben", key)
+        assert sorted(wanted(await home.watchlist.fetch(home.friend("Ben")))) == sorted(home.movies)
+        assert sum(one.path == "/api" for one in home.plex.requests) == 3
+
+
+async def test_a_private_list_is_refused_and_the_message_says_what_helps(tmp_path: Path) -> None:
+    async with lists(tmp_path) as home:
+        home.plex.watchlists.private.add(home.plex.people["Ben"].id)
+        with pytest.raises(RemoteRefused, match=r"Ben can show it to friends.*watchlist\.rss"):
+            await home.watchlist.fetch(home.friend("Ben"))
+        with pytest.raises(RemoteRefused, match=r"User not found.*watchlist\.rss"):
+            await home.watchlist.fetch(home.person("Ben", account_token="", uuid="nobody"))
+
+
+async def test_an_empty_list_is_a_list(tmp_path: Path) -> None:
+    async with lists(tmp_path) as home:
+        assert (await home.watchlist.fetch(home.friend("Ben"))).demands == ()
+
+
+@pytest.mark.parametrize(
+    ("fault", "error"),
+    [
+        ({"status": 401}, RemoteRefused),
+        ({"status": 403}, RemoteRefused),
+        ({"status": 429, "headers": {"Retry-After": "900"}}, RemoteBusy),
+        ({"status": 503}, RemoteUnavailable),
+        ({"body": b""}, RemoteUnavailable),
+        ({"body": b"{}"}, RemoteUnavailable),
+        ({"body": b'{"data": null}'}, RemoteRefused),
+        ({"body": b'{"errors": [{"message": "no"}], "data": {"userV2": {"watchlist": {"nodes": []}}}}'}, RemoteRefused),
+        ({"mangle": truncated}, RemoteUnavailable),
+    ],
+    ids=str,
+)
+async def test_each_failure_of_the_communitys_api_is_an_error(
+    tmp_path: Path, fault: dict[str, Any], error: type[RemoteError]
+) -> None:
+    async with lists(tmp_path) as home:
+        home.plex.watchlists.add("Ben", home.movies[1])
+        home.plex.faults.http("^/api$", **fault)
+        with pytest.raises(error):
+            await home.watchlist.fetch(home.friend("Ben"))
+
+
+async def test_who_has_no_token_at_all_is_refused_with_the_reason(tmp_path: Path) -> None:
+    async with lists(tmp_path) as home:
+        with pytest.raises(RemoteRefused, match="needs a PIN"):
+            await home.watchlist.fetch(
+                home.person("Ben", role=Role.MANAGED, account_token="", uuid="", problem="Ben needs a PIN")
+            )
+        with pytest.raises(RemoteRefused, match=r"no plex\.tv token of Ann"):
+            await home.watchlist.fetch(home.person("Ann", account_token=""))
+        assert home.asked("/api") == 0
