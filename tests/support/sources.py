@@ -226,7 +226,7 @@ async def household(folder: Path, *, start: bool = True, speed: float = SPEED, *
     second page. The first show is pinned. Everything is read and cached. The schedule is off unless it is set.
     """
     clock, rounds = Ticking(speed), Rounds()
-    library = small_library(movies=70, shows=3, seasons=1, sizes=(1_000, 5_000))
+    library = small_library(movies=90, shows=3, seasons=1, sizes=(1_000, 5_000))
     strangers = [movie("Nowhere", 2020, imdb=f"tt99{number:05}") for number in range(100)]
     async with (
         DemoTrakt([*strangers, movie_of(library[library.movies[9]])]) as trakt,
@@ -256,7 +256,7 @@ def _everything(trakt: DemoTrakt, feeds: list[str]) -> dict[str, Any]:
         "on_deck": {"enabled": True, "episodes": 2},
         "watchlist": {"enabled": True, "episodes": 2, "rss": feeds},
         "recent": {"enabled": True, "watched_shows_only": False, "max_age": "60d"},
-        "trending": {"enabled": True, "url": trakt.url, "client_id": trakt.client, "refresh": "0"},
+        "trending": {"enabled": True, "url": trakt.url, "client_id": trakt.client, "movies": 100, "refresh": "0"},
         "users": {"Kid": {"pin": PIN}},
         "schedule": {"refresh": "0"},
         "log": {"level": "info"},
