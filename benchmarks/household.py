@@ -29,22 +29,17 @@ from daemon import dispatch  # noqa: E402 - only now is the checkout on the path
 from daemon.app import App  # noqa: E402
 from daemon.config import Loaded, build  # noqa: E402
 from daemon.demo.library import Library  # noqa: E402
+from daemon.state import demands, sources  # noqa: E402
+from daemon.views import iso  # noqa: E402
 from tests.support.crowd import names  # noqa: E402
 from tests.support.daemon import configuration, merged  # noqa: E402
 from tests.support.daemon_process import DaemonProcess, daemon_process, write_config  # noqa: E402
 from tests.support.plex_process import RemotePlex, plex_process  # noqa: E402
+from tests.support.records import Records, everything, reading, recording  # noqa: E402
 from tests.support.ticker import ticking  # noqa: E402
 
 MB = 1e6
 DECK, LISTED, FRESH = 8, (20, 50), 60
-EVERYTHING: dict[str, Any] = {
-    "on_deck": {"enabled": True},
-    "watchlist": {"enabled": True},
-    "recent": {"enabled": True, "watched_shows_only": False},
-    "trending": {"enabled": True, "client_id": "demo-client", "movies": 20},
-    "users": {"inactive_after": "90d"},
-    "transfer": {"to_cache": 4},
-}
 
 
 def shape(items: int) -> dict[str, Any]:
@@ -59,7 +54,7 @@ class Clockwork:
 
     def __init__(self) -> None:
         self.pieces: dict[str, list[float]] = {}
-        self.recorded = asyncio.Event()
+        self.records = Records()
 
     def timed(self, name: str, work: Callable[..., Any]) -> Callable[..., Any]:
         def run(*arguments: Any, **named: Any) -> Any:
@@ -72,20 +67,14 @@ class Clockwork:
         return run
 
     def watch(self, app: App, stack: ExitStack) -> None:
-        """Time the planner's pieces and the refresher's transactions until the stack is closed."""
-        dispatcher = app.core.dispatcher
-        change, transact = dispatcher.change, app.core.store._transact  # noqa: SLF001 - the time in the thread alone
-
-        async def changed(work: Callable[..., Any]) -> Any:
-            if "_record" not in work.__qualname__:
-                return await change(work)
-            decision = await change(self.timed("rows of the refresh", work))
-            self.recorded.set()
-            return decision
-
+        """Time the planner's pieces and each transaction until the stack is closed."""
+        self.records = stack.enter_context(recording(app))
+        transact = app.core.store._transact  # noqa: SLF001 - the time in the thread alone
         for name in ("look", "plan", "enqueue", "record"):
             stack.enter_context(patch.object(dispatch, name, self.timed(name, getattr(dispatch, name))))
-        stack.enter_context(patch.object(dispatcher, "change", changed))
+        for name in ("put_fetched", "put_people"):
+            stack.enter_context(patch.object(sources, name, self.timed(name, getattr(sources, name))))
+        stack.enter_context(patch.object(demands, "recount", self.timed("recount", demands.recount)))
         stack.enter_context(patch.object(app.core.store, "_transact", self.timed("transaction", transact)))
 
     def report(self, *only: str) -> None:
@@ -99,12 +88,11 @@ class Clockwork:
 async def refresh(app: App, plex: RemotePlex, clockwork: Clockwork, name: str, *, begin: bool = True) -> None:
     """Have everything read, and print what that took."""
     clockwork.pieces.clear()
-    clockwork.recorded.clear()
     began, used = time.perf_counter(), time.process_time()
     async with ticking() as ticker:
         if begin:
             await app.core.service.refresh()
-        await clockwork.recorded.wait()
+        await clockwork.records.one()
     seconds, used = time.perf_counter() - began, time.process_time() - used
     late = sorted(ticker.late)
     kinds = await plex.ask("requests")
@@ -173,26 +161,15 @@ def weight(daemon: DaemonProcess) -> str:
 
 
 async def apart(plex: RemotePlex, config: Path) -> None:
-    """Run the daemon as a process of its own on an empty state and print its memory."""
+    """Run the daemon as a process of its own on what is there now, and print its memory."""
     async with daemon_process(config) as daemon:
+        at = iso(time.time()) or ""
         await plex.ask("listeners")
         print(f"memory after the start: {weight(daemon)}")
         for number in range(3):
-            await read(daemon, number + 1)
+            at = await reading(daemon, at)
             print(f"memory after refresh {number + 1}: {weight(daemon)}")
-            if number == 0:
-                await daemon.until("/api/v1/status", queued=0, running=0)
-                print(f"memory with all files copied: {weight(daemon)}")
             await daemon.post("/api/v1/refresh")
-
-
-async def read(daemon: DaemonProcess, count: int) -> None:
-    """Wait until so many refreshes have been recorded."""
-    seen: set[float] = set()
-    while len(seen) < count:
-        users = await daemon.get("/api/v1/users")
-        print(users) if False else None
-        await asyncio.sleep(0.2)
 
 
 async def main(people: int, items: int, rounds: int, count: int) -> None:
@@ -202,10 +179,10 @@ async def main(people: int, items: int, rounds: int, count: int) -> None:
         async with plex_process(shape(items), users=names(people)) as plex:
             array = str(folder / "array")
             made = await plex.ask("crowd", array=array, deck=DECK, listed=LISTED, fresh=FRESH)
-            tables = merged(configuration(Library(), plex, folder), EVERYTHING)
-            tables = merged(tables, {"trending": {"url": made["trakt"]}})
+            tables = merged(configuration(Library(), plex, folder), everything(made["trakt"]))
             print(f"{people} people, {items} movies and episodes, {made['files']} files")
             await here(plex, tables, made, rounds, count)
+            await apart(plex, write_config(tables, folder))
 
 
 if __name__ == "__main__":

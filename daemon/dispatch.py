@@ -41,6 +41,8 @@ T = TypeVar("T")
 
 _LOOK_AGAIN = 15.0
 """Seconds after which to plan again while something is amiss that ends without a word."""
+_REST = 4
+"""Times as long as a plan took, for which those that are only asked for wait."""
 _HISTORY = 365 * 86_400.0
 """Seconds for which ended plays are remembered."""
 
@@ -141,8 +143,12 @@ class Dispatcher:
 
     async def run(self) -> None:
         """Wait for the moments at which time alone, or a request, changes the plan. Never returns."""
+        loop = asyncio.get_running_loop()
         while True:
+            began = loop.time()
             await self.change(self._expire)
+            # While thousands of copies are made, each of them asks for a plan: events must not wait behind these.
+            await asyncio.sleep(_REST * (loop.time() - began))
             wait = None if self._next_due is None else self._next_due - self._clock.now()
             if self._is_amiss():
                 wait = min(wait or _LOOK_AGAIN, _LOOK_AGAIN)

@@ -372,6 +372,11 @@ class Holding:
         """Return what evicting it frees."""
         return self.entry.file.size + self.sidecar_bytes
 
+    @property
+    def used_at(self) -> float:
+        """Return when it was of use last: played, or brought in."""
+        return max(self.entry.last_played_at or 0.0, self.entry.cached_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Room:

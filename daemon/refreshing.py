@@ -105,7 +105,8 @@ class Refresher:
         self._seed = seed
         self._is_current = is_current
         self._wanted: set[Key] = set()
-        self._whole = True
+        self._whole = asyncio.Event()
+        self._whole.set()
         self._wake = asyncio.Event()
         self._retries: Retries[Key] = Retries()
         self._met: set[str] = set()
@@ -114,7 +115,7 @@ class Refresher:
 
     def everything_soon(self) -> None:
         """Have every source read now."""
-        self._whole = True
+        self._whole.set()
         self._wake.set()
 
     def soon(self, kinds: Collection[DemandKind], user: str = EVERYBODY) -> None:
@@ -128,13 +129,14 @@ class Refresher:
         while True:
             scheduled, again = self._scheduled(), self._retries.next
             due = min((one for one in (scheduled, again) if one is not None), default=None)
-            # Asked for while the last refresh ran, or by an event: what happens at once is read at once.
+            # Asked for while the last refresh ran, or by an event: what happens at once is read at once, and what a
+            # person asks for without waiting for more.
             asked = await self._clock.wait(self._wake, None if due is None else max(0.0, due - self._clock.now()))
-            if asked and not self._whole:
-                self._wake.clear()
-                await self._clock.sleep(_SETTLE)
+            if asked:
+                await self._clock.wait(self._whole, _SETTLE)
             now = self._clock.now() if asked or due is None else max(due, self._clock.now())
-            self._whole |= scheduled is not None and scheduled <= now
+            if scheduled is not None and scheduled <= now:
+                self._whole.set()
             self._wanted |= self._retries.take(now)
             await self._refresh()
 
@@ -142,8 +144,8 @@ class Refresher:
         return next_refresh(self._live.settings.schedule, self._last, self._clock.now(), self._seed())
 
     async def _refresh(self) -> None:
-        whole, self._whole = self._whole, False
-        wanted, self._wanted = self._wanted, set()
+        whole, wanted, self._wanted = self._whole.is_set(), self._wanted, set()
+        self._whole.clear()
         self._wake.clear()
         if whole:
             await self._also()
@@ -164,7 +166,7 @@ class Refresher:
     def _follow(self, outcomes: Sequence[_Outcome]) -> None:
         """Have what is new read again where somebody has begun another show: that may decide what of it counts."""
         decks = [one.fetched.demands for one in outcomes if one.kind is DemandKind.ON_DECK and one.fetched]
-        shows = {demand.show for deck in decks for demand in deck}
+        shows = {demand.show for deck in decks for demand in deck if demand.show}
         if not shows <= self._followed:
             self._followed |= shows
             self.soon({DemandKind.RECENT}, "")

@@ -25,7 +25,7 @@ from daemon.model import (
     TaskState,
     Want,
 )
-from daemon.planning.scores import score
+from daemon.planning.scores import score, score_held
 from daemon.web import figures
 from daemon.web.figures import wish, wishes
 
@@ -99,7 +99,7 @@ def holding_row(holding: Holding, users: Mapping[str, str], min_stay: float, now
     entry = holding.entry
     fresh = None if entry.waived else entry.cached_at + min_stay
     keep = max(holding.keep_until or 0.0, fresh or 0.0)
-    rating = score(holding.demands, holding.keep_until, now)
+    rating = score_held(holding, now)
     state = "cached" if leaving is None else "failed" if leaving.finished_at else "evicting"
     stay = {"cached": _stay(holding.demands, keep, now), "evicting": "is about to leave"}
     wanted = _wanted(holding.demands, users)
@@ -127,7 +127,7 @@ def holding_row(holding: Holding, users: Mapping[str, str], min_stay: float, now
 def coming_row(task: Task, want: Want | None, users: Mapping[str, str], now: float) -> Row:
     """Return a file that is on its way to the cache, or failed to get there."""
     demands = want.demands if want else ()
-    rating = score(demands, None, now)
+    rating = score(demands, now)
     failed = task.state is TaskState.FAILED
     wanted = _wanted(demands, users)
     return {

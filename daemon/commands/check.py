@@ -109,7 +109,7 @@ async def _plex(settings: Settings, directory: Path) -> list[Line]:
             await library.sessions()
             lines.append(Line("plex", "ok", "the token may see all sessions"))
             sections = await library.sections()
-            people = await library.accounts() if settings.users.exclude else []
+            people = await library.accounts() if settings.users.exclude or settings.users.people else []
             links = [line async for line in link_lines(library, settings, directory)]
         except PlexError as error:
             what = "plex.token" if isinstance(error, PlexUnauthorized) else "plex.url, unless Plex is only down"
@@ -122,6 +122,11 @@ def _strangers(people: Iterable[User], settings: Settings) -> Iterator[Line]:
     for name in settings.users.exclude:
         if name.casefold() not in known:
             yield Line("users.exclude", "warning", f"Plex knows nobody called {name!r}, so nobody is excluded by it")
+    for name in settings.users.people:
+        if name.casefold() not in known:
+            yield Line(
+                f'users."{name}"', "warning", f"Plex knows nobody called {name!r}, so these settings count for nobody"
+            )
 
 
 def _libraries(sections: list[Section], settings: Settings) -> Iterator[Line]:

@@ -38,6 +38,8 @@ class Held:
     """It may not leave at all now: it plays, or is pinned."""
     fresh: bool
     """``min_stay`` is not over."""
+    burden: float
+    """What it costs to keep; see `daemon.planning.scores.burden`."""
 
     @property
     def soon(self) -> bool:
@@ -45,15 +47,9 @@ class Held:
         return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.holding.demands)
 
     @property
-    def used_at(self) -> float:
-        """Return when it was of use last: played, or brought in."""
-        entry = self.holding.entry
-        return max(entry.last_played_at or 0.0, entry.cached_at)
-
-    @property
     def rank(self) -> tuple[int, float]:
         """Return what sorts it: what leaves first comes first."""
-        return self.score.value, self.used_at
+        return self.score.value, -self.burden
 
 
 @dataclass(slots=True, eq=False)
@@ -98,7 +94,7 @@ class Wanted:
             return victim.score.value < self.score.value
         if not victim.holding.demands:
             # What was of use since the wish came up may well be once more.
-            return victim.score.value < self.score.value and victim.used_at < self.since
+            return victim.score.value < self.score.value and victim.holding.used_at < self.since
         return victim.score.value + _HYSTERESIS <= self.score.value
 
     def is_late(self, playing: Collection[str]) -> bool:

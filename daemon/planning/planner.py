@@ -18,7 +18,7 @@ from daemon.model import (
     Want,
 )
 from daemon.planning.candidates import Held, Wanted
-from daemon.planning.scores import score
+from daemon.planning.scores import burden, score, score_held
 from daemon.planning.spaces import Budget
 
 NO_ROOM = "no room"
@@ -53,7 +53,7 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
         by_room.setdefault(room.id, (room, [], []))
     for want in situation.wants:
         if place := situation.rooms.get(want.file.mapping):
-            by_room[place.id][1].append(Wanted(want, score(want.demands, None, now), now))
+            by_room[place.id][1].append(Wanted(want, score(want.demands, now), now))
     for holding in situation.holdings:
         if place := situation.rooms.get(holding.entry.file.mapping):
             by_room[place.id][2].append(_rate(holding, situation, settings, now))
@@ -87,9 +87,10 @@ def _rate(holding: Holding, situation: Situation, settings: Settings, now: float
     path = holding.entry.file.array_path
     return Held(
         holding,
-        score(holding.demands, holding.keep_until, now),
+        score_held(holding, now),
         stays=pinned or not situation.sessions_known or path in situation.playing or path in situation.resting,
         fresh=not holding.entry.waived and holding.entry.cached_at + settings.retention.min_stay > now,
+        burden=burden(holding, now),
     )
 
 

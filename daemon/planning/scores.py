@@ -12,20 +12,22 @@ recent           30                                       -0.5 for each day sinc
 trending         25
 =============  ====  ===================================  =====================================================
 
-Each further user who wants it adds 1, at most 4. What nobody wants any more and is retained has 1 to 20, by how much
-of seven days is left; what nothing keeps has 0. Of several demands the best one counts.
+Each further user who wants it adds 1, at most 4. Of several demands the best one counts. What nobody wants any more and
+is retained has 20, less 2 for each doubling of its gigabytes times the days since it was of use, at least 1: the longer
+and the larger, the less. What nothing keeps has 0.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from daemon.model import Demand, DemandKind
+from daemon.model import Demand, DemandKind, Holding
 
 _DAY = 86_400.0
-_WEEK = 7 * _DAY
-_RETAINED = 20
+_GIGABYTE = 1e9
+_RETAINED, _LESS = 20, 2
 _FURTHER_USERS = 4
 
 
@@ -59,18 +61,28 @@ class Score:
     why: str
 
 
-def score(demands: Collection[Demand], keep_until: float | None, now: float) -> Score:
-    """Return the score of a file from its demands and its retention."""
-    if demands:
-        best = max(demands, key=lambda demand: _of(demand, now))
-        further = len({demand.user for demand in demands}) - 1
-        value = min(100, _of(best, now) + min(_FURTHER_USERS, further))
-        return Score(value, _breakdown(best, further, now))
-    left = (keep_until or 0.0) - now
-    if left > 0:
-        value = max(1, round(_RETAINED * min(1.0, left / _WEEK)))
-        return Score(value, f"retained {value}: {left / _DAY:.1f} days are left")
-    return Score(0, "nobody wants it")
+def score(demands: Collection[Demand], now: float) -> Score:
+    """Return the score of a file from its demands."""
+    if not demands:
+        return Score(0, "nobody wants it")
+    best = max(demands, key=lambda demand: _of(demand, now))
+    further = len({demand.user for demand in demands}) - 1
+    value = min(100, _of(best, now) + min(_FURTHER_USERS, further))
+    return Score(value, _breakdown(best, further, now))
+
+
+def score_held(holding: Holding, now: float) -> Score:
+    """Return the score of a file that is on the cache."""
+    if holding.demands or (holding.keep_until or 0.0) <= now:
+        return score(holding.demands, now)
+    value = max(1, round(_RETAINED - _LESS * math.log2(1 + burden(holding, now))))
+    days = max(0.0, now - holding.used_at) / _DAY
+    return Score(value, f"retained {value}: {holding.bytes / _GIGABYTE:.1f} GB, of use {days:.0f} days ago")
+
+
+def burden(holding: Holding, now: float) -> float:
+    """Return what it costs to keep: its gigabytes times the days since it was of use, and one."""
+    return (1 + max(0.0, now - holding.used_at) / _DAY) * holding.bytes / _GIGABYTE
 
 
 def _of(demand: Demand, now: float) -> int:

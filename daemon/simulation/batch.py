@@ -1,14 +1,14 @@
 """The hourly batch: what a program does that looks at On Deck and the watchlists every hour, and at nothing between.
 
-Modelled on PlexCache-R with its defaults: days to monitor 183, watchlist episodes 3, move watched files back, at least
-12 hours on the cache, no smart eviction, backups on (so that moving back is a rename). Of the three defaults that it has
-for the number of episodes after the one on deck (10 in its core, 5 in its forms, 6 in its wizard) the middle of its forms
-is taken, which is ondeckd's own as well, so that both look equally far ahead.
+Modelled on PlexCache-R with its defaults: days to monitor 183, watchlist episodes 3, move watched files back, at
+least 12 hours on the cache, no smart eviction, backups on (so that moving back is a rename). Of its three defaults for
+the number of episodes after the one on deck (10 in its core, 5 in its forms, 6 in its wizard) that of the forms is
+taken, which is ondeckd's own as well, so that both look equally far ahead.
 
-In its favour: a run looks at nothing on the array but what it moves, everybody's sources always answer, nothing that plays
-is moved, "watched" on a watchlist is that of its owner, and candidates are taken in a sensible order (each user's items on
-deck first, then what follows them), where the original takes them in any. Left out: recently added and pinned items,
-several copies at once, the watchlists of friends by RSS with their titles.
+In its favour: a run looks at nothing on the array but what it moves, everybody's sources always answer, nothing that
+plays is moved, "watched" on a watchlist is that of its owner, and candidates are taken in a sensible order (each user's
+items on deck first, then what follows them), where the original takes them in any. Left out: recently added and pinned
+items, several copies at once, watchlists by RSS with their titles.
 """
 
 from __future__ import annotations

@@ -15,8 +15,8 @@ class Clairvoyant(Idle):
     """At each play that misses it fills the cache with what is played next, in that order, as far as it fits.
 
     It copies only then, so that the array never wakes for it. What is played latest leaves first (Belady's rule).
-    Where all files are of one size, plays do not overlap and copies are done before the next play, no policy that copies
-    only at misses misses less.
+    Where plays do not overlap and copies are done before the next play, it never misses more than LRU, and where all
+    files are of one size no policy that copies only at misses misses less.
     """
 
     name: ClassVar[str] = "clairvoyant"

@@ -5,17 +5,21 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from typing import Protocol
 
 from daemon.config import Settings
 from daemon.plex.plays import WATCHED_SHARE
-from daemon.simulation.disks import Disks
+from daemon.simulation.disks import COPY_SPEED, Disks
 from daemon.simulation.history import Household, Listing, Title, Viewing
 from daemon.simulation.household_view import PlexView
 
 TICK = 3600.0
 """Seconds between two regular looks: the batch runs then, and sources are read again."""
+
+GLANCE = 60.0
+"""Seconds of a play that Plex does not take for one that is in progress."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Result:
     hours_awake: float
     bytes_written: int
     bytes_missed: int
-    """Bytes of the distinct files of the plays that were read from the array."""
+    """The size of the file of each play that was read from the array: what copying all of them writes at most."""
     evictions: int
 
     @property
@@ -95,7 +99,9 @@ class Stage:
 class Policy(Protocol):
     """What decides. Each method is told of something that has just happened; `Stage.now` says when."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Return what people call it."""
 
     def started(self, play: Playing) -> None:
         """Somebody begins to play."""
@@ -137,7 +143,7 @@ class _Tally:
     followed: int = 0
     followed_missed: int = 0
     begun: set[str] = field(default_factory=set)
-    missed: dict[str, int] = field(default_factory=dict)
+    bytes_missed: int = 0
 
     def count(self, play: Playing) -> None:
         seconds = _length(play.viewing, play.title)
@@ -150,7 +156,7 @@ class _Tally:
             self.seconds_cached += seconds
         else:
             self.followed_missed += followed
-            self.missed[play.title.key] = play.title.size
+            self.bytes_missed += play.title.size
         if play.title.show:
             self.begun.add(play.title.show)
 
@@ -161,11 +167,12 @@ def replay(household: Household, policy: MakePolicy, settings: Settings, capacit
 
 
 class _Replay:
-    """The clock: what happens, in order. What happens at the same moment comes in the order of `_ORDER`."""
+    """The clock: all that happens, in order."""
 
     def __init__(self, household: Household, policy: MakePolicy, settings: Settings, capacity_bytes: int) -> None:
-        users = {one.user for one in (*household.viewings, *household.listings)}
-        first = min((one.at for one in (*household.viewings, *household.listings)), default=0.0)
+        acts: tuple[Viewing | Listing, ...] = (*household.viewings, *household.listings)
+        users = {one.user for one in acts}
+        first = min((one.at for one in acts), default=0.0)
         here = (title for title in household.titles.values() if title.added_at <= first)
         self._stage = Stage(household, settings, PlexView(here, users), Disks(capacity_bytes), first)
         self._policy = policy(self._stage)
@@ -179,7 +186,7 @@ class _Replay:
         last = self._first
         for at, order, what in self._history():
             self._put(at, order, what)
-            last = max(last, at)
+        last = max((self._end(viewing) for viewing in stage.household.viewings), default=self._first)
         hour = self._first - self._first % TICK
         while (hour := hour + TICK) <= last:
             self._put(hour, _TICK, self._policy.tick)
@@ -205,9 +212,12 @@ class _Replay:
             wakeups=disks.array.wakeups,
             hours_awake=disks.array.seconds / 3600,
             bytes_written=disks.written,
-            bytes_missed=sum(tally.missed.values()),
+            bytes_missed=tally.bytes_missed,
             evictions=disks.evictions,
         )
+
+    def _end(self, viewing: Viewing) -> float:
+        return viewing.at + _length(viewing, self._stage.household.titles[viewing.key])
 
     def _put(self, at: float, order: int, act: Callable[[], None]) -> None:
         heapq.heappush(self._due, (at, order, next(self._numbers), act))
@@ -216,18 +226,20 @@ class _Replay:
         household = self._stage.household
         for title in household.titles.values():
             if title.added_at > self._first:
-                yield title.added_at, _ARRIVAL, lambda title=title: self._arrive(title)  # type: ignore[misc]
+                yield title.added_at, _ARRIVAL, partial(self._arrive, title)
         for listing in household.listings:
-            yield listing.at, _LISTING, lambda listing=listing: self._list(listing)  # type: ignore[misc]
+            yield listing.at, _LISTING, partial(self._list, listing)
         for viewing in household.viewings:
-            yield viewing.at, _START, lambda viewing=viewing: self._start(viewing)  # type: ignore[misc]
+            yield viewing.at, _START, partial(self._start, viewing)
 
     def _arrive(self, title: Title) -> None:
+        # Whoever brings it writes it to the array, and so wakes it, whatever the policy.
+        self._stage.disks.array.use(self._stage.now, title.size / COPY_SPEED)
         self._stage.plex.arrive(title)
         self._policy.arrived(title)
 
     def _list(self, listing: Listing) -> None:
-        self._stage.plex.list(listing)
+        self._stage.plex.put_on_list(listing)
         self._policy.listed(listing)
 
     def _start(self, viewing: Viewing) -> None:
@@ -245,18 +257,23 @@ class _Replay:
         stage.plex.begin(viewing.user, title, stage.now)
         self._policy.started(play)
         if length >= stage.settings.playback.min_play:
-            self._put(stage.now + stage.settings.playback.min_play, _CONFIRM, lambda: self._policy.confirmed(play))
+            self._put(stage.now + stage.settings.playback.min_play, _CONFIRM, partial(self._policy.confirmed, play))
         if viewing.begin < WATCHED_SHARE <= viewing.end:
             at = stage.now + (WATCHED_SHARE - viewing.begin) * title.duration
-            self._put(at, _WATCHED, lambda: self._finish(play))
-        self._put(stage.now + length, _STOP, lambda: self._stop(play))
+            self._put(at, _WATCHED, partial(self._finish, play))
+        self._put(stage.now + length, _STOP, partial(self._stop, play))
 
     def _finish(self, play: Playing) -> None:
         self._stage.plex.finish(play.user, play.title, self._stage.now)
         self._policy.watched(play)
 
     def _stop(self, play: Playing) -> None:
+        viewing = play.viewing
+        if viewing.end < WATCHED_SHARE and _length(viewing, play.title) < GLANCE:
+            self._stage.plex.forget(play.user, play.title)
         del self._stage.playing[play.id]
+        if held := self._stage.disks.held.get(play.title.key):
+            held.last_played_at = self._stage.now
         self._policy.stopped(play)
 
     def _keep_copying(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import insort
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from daemon.model import Item, ItemType, MediaFile
 from daemon.simulation.history import Listing, Title
@@ -21,11 +21,12 @@ class OnDeck:
 
 @dataclass(slots=True)
 class _Last:
-    """What a user viewed last of a show, or a movie. `open`: not to its end."""
+    """What a user viewed last of a show, or a movie, and what before that. `open`: not to its end."""
 
     title: Title
     at: float
     open: bool
+    before: _Last | None = None
 
 
 @dataclass(slots=True)
@@ -110,7 +111,17 @@ class PlexView:
 
     def begin(self, user: str, title: Title, at: float) -> None:
         """Note that a user views a title: until it is finished it is in progress."""
-        self._views[user].last[title.show or title.key] = _Last(title, at, open=True)
+        last, name = self._views[user].last, title.show or title.key
+        before = last.get(name)
+        last[name] = _Last(title, at, open=True, before=replace(before, before=None) if before else None)
+        self._versions[user] += 1
+
+    def forget(self, user: str, title: Title) -> None:
+        """Take back that a user views a title, for it was too short to count."""
+        last, name = self._views[user].last, title.show or title.key
+        taken_back = last.pop(name)
+        if taken_back.before:
+            last[name] = taken_back.before
         self._versions[user] += 1
 
     def finish(self, user: str, title: Title, at: float) -> None:
@@ -121,7 +132,7 @@ class PlexView:
         views.last[title.show or title.key] = _Last(title, at, open=False)
         self._versions[user] += 1
 
-    def list(self, listing: Listing) -> None:
+    def put_on_list(self, listing: Listing) -> None:
         """Put an item or a show on a user's watchlist."""
         self._views[listing.user].listings[listing.key] = listing.at
         self._versions[listing.user] += 1

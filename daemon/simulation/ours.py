@@ -24,24 +24,31 @@ from daemon.model import (
     Watched,
 )
 from daemon.planning import planner, waiting
+from daemon.planning.counting import Counting
 from daemon.plex.episodes import following, seen_by
 from daemon.simulation.disks import Held
 from daemon.simulation.engine import Playing, Stage
-from daemon.simulation.history import Listing, Title
+from daemon.simulation.history import Title
+from daemon.simulation.idle import Idle
 from daemon.simulation.memory import Memory
 from daemon.simulation.readings import Readings
 
 _MAPPING = "library"
 
 
-class Ours:
-    """What the daemon would do: sources are read after each stop, each thing watched and every hour."""
+class Ours(Idle):
+    """What the daemon would do: sources are read after each stop, each thing watched and every hour.
+
+    Nobody tells of a watchlist, so that one waits for the hour.
+    """
 
     name: ClassVar[str] = "ondeckd"
 
     def __init__(self, stage: Stage) -> None:
-        self.stage = stage
-        self.memory = Memory()
+        super().__init__(stage)
+        self._last_plays: dict[str, float] = {}
+        users = {user: user for user in stage.plex.users}
+        self.memory = Memory(Counting(stage.settings, users, self._last_plays).until)
         self._readings = Readings(stage, self.memory)
         self._plays: dict[str, Play] = {}
         self._plan = Plan()
@@ -52,6 +59,9 @@ class Ours:
         """Demand what plays and what follows."""
         now, settings, plex = self.stage.now, self.stage.settings, self.stage.plex
         item = plex.item(play.title)
+        self._last_plays[play.user] = now
+        if settings.users.inactive_after:
+            self.memory.recount(play.user)
         known = self._plays[play.id] = Play(
             id=play.id,
             session_key=play.id,
@@ -66,9 +76,8 @@ class Ours:
         playback = settings.playback
         seen = seen_by(item, plex.history(play.user), now)
         episodes = plex.items(item.show) if item.show else []
-        after = following(
-            item, episodes, seen, count=playback.next_episodes, min_runtime=playback.next_min_runtime
-        ) if item.show else []
+        count, runtime = playback.next_episodes, playback.next_min_runtime
+        after = following(item, episodes, seen, count=count, min_runtime=runtime)
         self.memory.apply(handlers.playback.started(PlaybackStarted(known, now), item, after, settings))
         self._replan()
 
@@ -93,15 +102,18 @@ class Ours:
         """Start the retention, and see what is on deck now."""
         known = self._plays.pop(play.id)
         event = PlaybackStopped(known, self.stage.now)
-        self.memory.apply(handlers.playback.stopped(event, self.memory.of_play(play.id), self.stage.settings))
+        changes = handlers.playback.stopped(event, self.memory.of_play(play.id), self.stage.settings)
+        self.memory.apply(changes)
+        for key, since in changes.waived:
+            held = self.stage.disks.held.get(key)
+            if held and held.cached_at >= since:
+                held.waived = True
         self._readings.refresh(play.user)
         self._replan()
 
-    def listed(self, listing: Listing) -> None:
-        """Wait for the next regular look: nobody tells of a watchlist."""
-
     def arrived(self, title: Title) -> None:
         """Read the sources again: Plex tells what is new."""
+        del title
         self._readings.refresh_all()
         self._replan()
 
@@ -112,13 +124,6 @@ class Ours:
         # Nothing else changes a plan by itself; what found no room may find some as the wishes before it grow old.
         if self.memory.is_due(self.stage.now) or self._plan.refused or (due and due <= self.stage.now):
             self._replan()
-
-    def copied(self, title: Title) -> None:
-        """Go on with the plan."""
-        for key, since in self.memory.waived:
-            held = self.stage.disks.held.get(key)
-            if held and held.cached_at >= since:
-                held.waived = True
 
     def next_copy(self) -> Title | None:
         """Do what may be done now: evictions at once, then the first of the copies."""
@@ -157,9 +162,11 @@ class Ours:
     def _situation(self) -> planner.Situation:
         disks, memory, stage = self.stage.disks, self.memory, self.stage
         wants = [
-            Want(self._file(title), memory.of_item(key))
+            Want(self._file(title), demands)
             for key in memory.wanted()
-            if key not in disks.held and (title := stage.plex.title(key))
+            if key not in disks.held
+            and (demands := memory.counted(key, stage.now))
+            and (title := stage.plex.title(key))
         ]
         reserved = disks.copying.size if disks.copying else 0
         room = Room(_MAPPING, disks.capacity, disks.capacity - disks.used, disks.used, reserved)
@@ -174,7 +181,7 @@ class Ours:
     def _holding(self, held: Held) -> Holding:
         key = held.title.key
         entry = Entry(self._file(held.title), 0, held.cached_at, held.last_played_at, waived=held.waived)
-        return Holding(entry, self.memory.of_item(key), self.memory.keep_until(key))
+        return Holding(entry, self.memory.counted(key, self.stage.now), self.memory.keep_until(key))
 
     def _file(self, title: Title) -> File:
         if title.key not in self._files:

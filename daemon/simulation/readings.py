@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 
 from daemon.config import Settings
 from daemon.model import Demand, DemandKind
 from daemon.plex.episodes import following
 from daemon.simulation.engine import Stage
-from daemon.simulation.history import Title
 from daemon.simulation.memory import Memory
 
 
@@ -28,17 +27,14 @@ class Readings:
             self._memory.say(DemandKind.RECENT, "", self._recent())
 
     def refresh(self, user: str) -> None:
-        """Read what one user wants, if anything of it may have changed."""
+        """Read what one user wants, if anything of it may have changed. Whether it counts is said elsewhere."""
         version = self._stage.plex.version(user)
         if self._read.get(user) == version:
             return
         self._read[user] = version
         settings = self._stage.settings
-        own = settings.users.people.get(user)
-        on_deck = settings.on_deck.enabled and (own is None or own.on_deck)
-        watchlist = settings.watchlist.enabled and (own is None or own.watchlist)
-        self._memory.say(DemandKind.ON_DECK, user, self._on_deck(user, settings) if on_deck else ())
-        self._memory.say(DemandKind.WATCHLIST, user, self._watchlist(user, settings) if watchlist else ())
+        self._memory.say(DemandKind.ON_DECK, user, self._on_deck(user, settings))
+        self._memory.say(DemandKind.WATCHLIST, user, self._watchlist(user, settings))
 
     def _on_deck(self, user: str, settings: Settings) -> Iterator[Demand]:
         plex = self._stage.plex
@@ -55,9 +51,8 @@ class Readings:
         finished = plex.finished(user)
         for key, at in plex.watchlist(user):
             movie = plex.title(key)
-            titles: Iterable[Title] = [movie] if movie else [one for one in plex.episodes(key) if not finished[one.key]]
-            chosen = list(titles)[: settings.watchlist.episodes] if not movie else titles
-            for position, title in enumerate(chosen):
+            left = [movie] if movie else [one for one in plex.episodes(key) if one.season and not finished[one.key]]
+            for position, title in enumerate(left[: None if movie else settings.watchlist.episodes]):
                 yield Demand(title.key, DemandKind.WATCHLIST, user, at, None, position, title.show)
 
     def _recent(self) -> Iterator[Demand]:

@@ -131,7 +131,7 @@ async def test_plan_says_what_why_for_whom_when_and_what_it_comes_to(tmp_path: P
         wants = await house.app.core.store.run(
             lambda connection: survey(connection, house.app.core.live.mappings, house.clock.now())[1]
         )
-        scores = {one.file.plex_path: score(one.demands, None, house.clock.now()) for one in wants}
+        scores = {one.file.plex_path: score(one.demands, house.clock.now()) for one in wants}
     assert {one["plex_path"] for one in plan["cache_in"]} == {
         part.file for key in keys[:7] for part in house.library[key].parts
     }

@@ -1,8 +1,12 @@
-"""No key of these tables without a test in which it is at one value and at another, at the start and while running."""
+"""Every key of these tables has its test; and what time or a restart changes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
 
 from daemon.settings.effective import waits
 from daemon.settings.tree import ANY, dotted, leaves
@@ -10,7 +14,9 @@ from tests.functional import test_flips_schedule as schedule
 from tests.functional import test_flips_sources as sources
 from tests.functional import test_flips_space as space
 from tests.functional import test_flips_users as users
-from tests.support.flips import Flip
+from tests.support.daemon import merged
+from tests.support.flips import DAY, SOON, Flip, Prepare, Stage, between_two_runs, playing
+from tests.support.turned import TurnedClock
 
 _TABLES = {"on_deck", "watchlist", "recent", "trending", "users", "retention", "space", "schedule"}
 _SERVICES = {f"plex.{name}_url" for name in ("tv", "clients", "discover", "metadata", "community")}
@@ -63,3 +69,55 @@ def test_every_key_is_changed_while_a_daemon_runs() -> None:
 
 def test_each_of_these_keys_is_said_to_have_its_effect() -> None:
     assert [key for key in _keys() if waits(tuple(key.split(".")))] == []
+
+
+_BETWEEN = {"on_deck.enabled", "watchlist.episodes", "recent.max_age", "users.exclude", "space.quota"}
+
+
+@pytest.mark.parametrize("flip", [pytest.param(one, id=one.key) for one in FLIPPED if one.key in _BETWEEN])
+async def test_a_key_that_is_changed_between_two_runs_counts_at_the_next(tmp_path: Path, flip: Flip) -> None:
+    await between_two_runs(tmp_path, flip)
+
+
+def _began(house: Stage) -> None:
+    house.began("Ben", "m1", days=9)
+
+
+def _listed(house: Stage) -> None:
+    house.listed("Ann", "m1", days=9)
+
+
+def _added(house: Stage) -> None:
+    house.added("m1", days=9)
+
+
+def _went_away(house: Stage) -> None:
+    house.saw("Ben", "m2", days=9)
+    house.began("Ben", "m1", days=9)
+
+
+@pytest.mark.parametrize(
+    ("tables", "prepare"),
+    [
+        ({"on_deck": {"enabled": True, "max_age": "10d"}}, _began),
+        ({"on_deck": {"enabled": True}, "users": {"Ben": {"on_deck_max_age": "10d"}}}, _began),
+        ({"watchlist": {"enabled": True, "max_age": "10d"}}, _listed),
+        ({"watchlist": {"enabled": True}, "users": {"Ann": {"watchlist_max_age": "10d"}}}, _listed),
+        ({"recent": {"enabled": True, "max_age": "10d", "watched_shows_only": False}}, _added),
+        ({"on_deck": {"enabled": True}, "users": {"inactive_after": "10d"}}, _went_away),
+    ],
+    ids=str,
+)
+async def test_what_becomes_too_old_leaves_by_the_clock_alone(
+    tmp_path: Path, tables: dict[str, Any], prepare: Prepare
+) -> None:
+    clock = TurnedClock(1_750_000_000.0)
+    settings = merged(SOON, tables | {"schedule": {"refresh": "0"}})
+    async with playing(tmp_path, prepare, clock=clock, **settings) as house:
+        await house.shows({"m1"})
+        clock.turn(clock.now() + DAY - 60)
+        await house.calm()
+        assert house.cached() == {"m1"}
+        clock.turn(clock.now() + 61)
+        await house.until(lambda: not house.cached())
+        await house.quiet()

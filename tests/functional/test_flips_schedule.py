@@ -112,15 +112,7 @@ async def test_a_changed_refresh_or_cron_counts_from_then_on(tmp_path: Path) -> 
             await _reads_in(house, steps, of=2)
 
 
-@pytest.mark.parametrize(
-    ("window", "hours"),
-    [
-        ({"array_window": ""}, LONGEST_WAIT / HOUR),
-        ({"array_window": "02:00-06:00"}, 2.0),
-        ({"array_window": "21:30-23:00"}, 21.5),
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize(("window", "hours"), [("", LONGEST_WAIT / HOUR), ("02:00-06:00", 2.0), ("21:30-23:00", 21.5)])
 async def test_what_waits_is_copied_when_the_window_opens_or_after_days(
     tmp_path: Path, window: str, hours: float
 ) -> None:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from daemon.model import Role
+from tests.support.command_line import config_file, ondeckd
 from tests.support.daemon import House
-from tests.support.flips import SOON, Flip, Stage, each, each_key, from_the_start, playing, while_it_runs
+from tests.support.flips import SOON, Flip, Stage, each, each_key, from_the_start, playing, stage, while_it_runs
 from tests.support.reloads import change
 
 PIN = "4711"
@@ -137,3 +138,12 @@ async def test_somebody_inactive_who_plays_again_counts_at_once(tmp_path: Path) 
         await house.plex.engine.play("Ben", house.key("m2"))
         await house.shows(BOTH)
         assert await house.refreshed() == since
+
+
+async def test_a_table_of_a_user_whom_plex_does_not_know_is_a_warning(tmp_path: Path) -> None:
+    async with stage(tmp_path, users={"ben": {"on_deck": False}, "1": {"watchlist": False}, "Bern": {}}) as house:
+        said = await ondeckd(config_file(tmp_path / "etc", house.settings), "check")
+        assert said.code == 0
+        assert [line for line in said.out.splitlines() if "users." in line] == [
+            "warning users.\"Bern\": Plex knows nobody called 'Bern', so these settings count for nobody"
+        ]

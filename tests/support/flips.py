@@ -252,3 +252,16 @@ async def while_it_runs(folder: Path, flip: Flip) -> None:
                 await flip.see(house, expected, since)
             assert house.app.core.health.needs_restart == ()
             assert house.damaged() == []
+
+
+async def between_two_runs(folder: Path, flip: Flip) -> None:
+    """Start a daemon with the first value, end it, and start one with the next."""
+    (first, before), (second, after) = flip.steps[:2]
+    async with stage(folder) as house:
+        flip.prepare(house)
+        house.set(**flip.base(house))
+        for value, expected in ((first, before), (second, after)):
+            house.set(**_valued(house, flip.key, value))
+            since = house.clock.now()
+            async with started(house):
+                await flip.see(house, expected, since)

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from aiohttp import web
+
 from daemon.clock import Clock
+from daemon.demo.files import sidecar_files, write_file
 from daemon.demo.library import Library
 from daemon.demo.server import DemoServer
 from daemon.demo.trakt import DemoTrakt, movie, movie_of
@@ -26,6 +29,15 @@ DAY = 24 * HOUR
 SPEED = 300.0
 PIN = "4711"
 TITLES = ("Ann", "Ben", "Kid", "Cleo", "Dan")
+SERVICES = {
+    "tv_url": "127.0.0.2",
+    "clients_url": "127.0.0.3",
+    "discover_url": "127.0.0.4",
+    "metadata_url": "127.0.0.5",
+    "community_url": "127.0.0.6",
+}
+_FEEDS = "127.0.0.7"
+"""Other addresses of this machine: each is a host of its own, which may be busy while the others are not."""
 Key = tuple[DemandKind, str]
 """Kind and user of a source."""
 
@@ -73,7 +85,7 @@ class Rounds:
         now: list[Round] = []
 
         async def _refresh(refresher: Refresher) -> None:
-            this = Round(refresher._whole, refresher._clock.now())
+            this = Round(refresher._whole.is_set(), refresher._clock.now())
             now.append(this)
             self.begun += 1
             self.running += 1
@@ -218,6 +230,18 @@ def furnish(home: Home) -> None:
     library.revision += 1
 
 
+async def new_episode(home: Home, show: str) -> str:
+    """Have the next episode of a show's first season appear; return its key."""
+    library = home.library
+    season = library.seasons(show)[0]
+    number = len(season.children) + 1
+    path = f"{library[season.children[0]].parts[0].file.rpartition('/')[0]}/e{number}.mkv"
+    for each, size in [(path, 2_000), *sidecar_files(path)]:
+        write_file(library, home.house.folder / "array", each, size)
+    node = await home.plex.librarian.add_episode(season.key, number, f"Episode {number}", (path, 2_000))
+    return node.key
+
+
 @asynccontextmanager
 async def household(folder: Path, *, start: bool = True, speed: float = SPEED, **settings: Any) -> AsyncIterator[Home]:
     """Ann owns the server, Ben lives with her, Kid is managed behind a PIN, Cleo and Dan are friends.
@@ -236,8 +260,9 @@ async def household(folder: Path, *, start: bool = True, speed: float = SPEED, *
         plex.people.change("Ben", role=Role.HOME)
         plex.people.change("Kid", role=Role.MANAGED, pin=PIN, listed=False)
         plex.watchlists.private.add(plex.people["Dan"].id)
-        feeds = [plex.url + plex.watchlists.feed(who) for who in ("Dan", "Cleo")]
-        house.settings = merged(house.settings, merged(_everything(trakt, feeds), settings))
+        for host in (*SERVICES.values(), _FEEDS):
+            await web.TCPSite(plex._runner, host, plex.port).start()
+        house.settings = merged(house.settings, merged(_everything(trakt, plex), settings))
         home = Home(house, trakt, clock, rounds)
         furnish(home)
         with rounds.counted():
@@ -251,8 +276,11 @@ async def household(folder: Path, *, start: bool = True, speed: float = SPEED, *
                 yield home
 
 
-def _everything(trakt: DemoTrakt, feeds: list[str]) -> dict[str, Any]:
+def _everything(trakt: DemoTrakt, plex: DemoServer) -> dict[str, Any]:
+    services = {name: f"http://{host}:{plex.port}" for name, host in SERVICES.items()}
+    feeds = [f"http://{_FEEDS}:{plex.port}{plex.watchlists.feed(who)}" for who in ("Dan", "Cleo")]
     return {
+        "plex": services,
         "on_deck": {"enabled": True, "episodes": 2},
         "watchlist": {"enabled": True, "episodes": 2, "rss": feeds},
         "recent": {"enabled": True, "watched_shows_only": False, "max_age": "60d"},

@@ -122,7 +122,7 @@ def test_a_copy_for_a_play_that_was_taken_back_need_not_stay() -> None:
 
 def test_the_score_and_its_breakdown_are_the_planners() -> None:
     held = holding("a.mkv", demand(DemandKind.ON_DECK, position=1), demand(DemandKind.ON_DECK, user="22"))
-    rating = score(held.demands, None, NOW)
+    rating = score(held.demands, NOW)
 
     assert (row(held)["score"], row(held)["why"]) == (rating.value, rating.why)
 

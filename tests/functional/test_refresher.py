@@ -1,0 +1,353 @@
+"""When the sources are read: by the clock, again after a failure, and at once when something happens."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from daemon.app import App
+from daemon.config import load
+from daemon.errors import PlexUnauthorized, PlexUnavailable, RemoteBusy, RemoteRefused, RemoteUnavailable
+from daemon.model import DemandKind
+from tests.support.command_line import config_file
+from tests.support.daemon import daemon_running
+from tests.support.refreshes import NOW, ON_DECK, PINNED, TRENDING, WATCHLIST, bench, person
+from tests.support.reloads import change
+from tests.support.sources import Home, Round, household, new_episode
+
+HOUR = 3600.0
+DOWN = PlexUnavailable("Plex is starting (503)")
+
+
+async def test_at_the_start_everything_is_read_and_after_that_nothing_without_a_schedule(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        assert all_of.on_deck.reads == all_of.watchlist.reads == [(0.0, "1"), (0.0, "2")]
+        assert all_of.pinned.reads == all_of.trending.reads == [(0.0, "")]
+        assert all_of.also == 1
+        await all_of.pass_(30 * 24 * HOUR)
+        assert (len(all_of.on_deck.reads), len(all_of.trending.reads), all_of.also) == (2, 1, 1)
+
+
+async def test_everything_is_read_once_in_each_interval(tmp_path: Path) -> None:
+    async with bench(tmp_path, schedule={"refresh": "2h"}) as all_of:
+        await all_of.pass_(24.5 * HOUR)
+        moments = all_of.trending.moments
+        assert len(moments) == 13
+        assert all(2 * HOUR <= after - before <= 2 * HOUR + 60 for before, after in pairwise(moments))
+        assert all_of.also == 13
+
+
+async def test_everything_is_read_when_cron_says_so(tmp_path: Path) -> None:
+    async with bench(tmp_path, schedule={"cron": "30 4 * * *"}) as all_of:
+        await all_of.pass_(72 * HOUR)
+        walls = [datetime.fromtimestamp(NOW + moment).astimezone() for moment in all_of.trending.moments[1:]]
+        assert [(wall.hour, wall.minute) for wall in walls] in ([(4, 30)] * 3, [(4, 31)] * 3)
+
+
+async def test_what_fails_is_tried_again_after_a_minute_and_ever_less_often(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.trending.errors["*"] = RemoteUnavailable("Trakt answers with an error (500)")
+        all_of.refresher.everything_soon()
+        await all_of.pass_(2 * HOUR)
+        tried = all_of.trending.moments[1:]
+        assert [after - before for before, after in pairwise(tried)][:7] == [60, 120, 240, 480, 900, 900, 900]
+        assert all_of.pinned.moments == [0, 0], "what works is left alone"
+        assert len(all_of.said()) == 1
+
+        all_of.trending.errors.clear()
+        await all_of.pass_(900)
+        assert all_of.said() == ["trending: can be read again"]
+        assert (await all_of.states())[TRENDING, ""].failed_since is None
+        before = len(all_of.trending.reads)
+        await all_of.pass_(24 * HOUR)
+        assert len(all_of.trending.reads) == before
+
+        # Another day, the waiting begins anew.
+        all_of.trending.errors["*"] = RemoteUnavailable("again")
+        all_of.refresher.everything_soon()
+        await all_of.pass_(61)
+        assert len(all_of.trending.reads) == before + 2
+
+
+async def test_one_who_never_works_does_not_make_the_others_wait_longer(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.watchlist.errors["2"] = RemoteRefused("private")
+        all_of.on_deck.errors["*"] = DOWN
+        all_of.refresher.everything_soon()
+        await all_of.pass_(2 * HOUR)
+        all_of.on_deck.errors.clear()
+        await all_of.pass_(HOUR)
+
+        all_of.on_deck.errors["*"] = DOWN
+        before = len(all_of.on_deck.reads)
+        all_of.refresher.everything_soon()
+        await all_of.pass_(61)
+        assert len(all_of.on_deck.reads) == before + 4  # two people, at once and after a minute
+
+
+async def test_who_asks_for_fewer_requests_is_left_alone_and_nobody_else_is(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.trending.errors["*"] = RemoteBusy("busy", after=5 * HOUR)
+        all_of.on_deck.errors["1"] = DOWN
+        all_of.refresher.everything_soon()
+        await all_of.pass_(5 * HOUR - 1)
+        assert all_of.trending.moments == [0, 0]
+        assert [moment for moment, user in all_of.on_deck.reads if user == "1"][:5] == [0, 0, 60, 180, 420]
+        await all_of.pass_(1)
+        assert all_of.trending.moments == [0, 0, 5 * HOUR]
+
+
+async def test_a_short_retry_after_is_no_reason_to_ask_sooner_than_usual(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.trending.errors["*"] = RemoteBusy("busy", after=7)
+        all_of.refresher.everything_soon()
+        await all_of.pass_(60)
+        assert all_of.trending.moments == [0, 0, 60]
+
+
+@pytest.mark.parametrize("error", [PlexUnauthorized("refused"), RemoteRefused("refused")], ids=["Plex", "plex.tv"])
+async def test_a_token_that_is_refused_is_tried_again_by_the_schedule_alone(tmp_path: Path, error: Exception) -> None:
+    async with bench(tmp_path, schedule={"refresh": "2h"}) as all_of:
+        all_of.watchlist.errors["2"] = error
+        all_of.trending.errors["*"] = RemoteUnavailable("down")  # what else fails does not take it along
+        all_of.refresher.everything_soon()
+        await all_of.pass_(119 * 60)
+        assert [moment for moment, user in all_of.watchlist.reads if user == "2"] == [0, 0]
+        assert all_of.refused == ["2"]
+        await all_of.pass_(5 * 60)
+        assert len([user for _, user in all_of.watchlist.reads if user == "2"]) == 3
+
+
+async def test_a_private_list_is_nobodys_token_that_does_not_do(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.people[1] = person("2", account=False)
+        all_of.watchlist.errors["2"] = RemoteRefused("private")
+        all_of.refresher.everything_soon()
+        await all_of.calm()
+        assert all_of.refused == []
+
+
+async def test_what_is_switched_off_while_it_fails_is_not_tried_again(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.trending.errors["*"] = RemoteUnavailable("down")
+        all_of.on_deck.errors["2"] = DOWN
+        all_of.refresher.everything_soon()
+        await all_of.pass_(61)
+        all_of.set(trending={"enabled": False}, users={"2": {"on_deck": False}})
+        before = len(all_of.trending.reads), len(all_of.on_deck.reads)
+        await all_of.pass_(24 * HOUR)
+        assert (len(all_of.trending.reads), len(all_of.on_deck.reads)) == (before[0], before[1] + 1)
+        assert await all_of.wanted() >= {("trending", ""), ("on_deck", "2")}, "what was known stands"
+
+
+async def test_one_refresh_runs_at_a_time_and_what_is_asked_for_meanwhile_comes_next(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.pinned.blocks = asyncio.Event()
+        all_of.refresher.soon({PINNED}, "")
+        await all_of.pass_(2)
+        for _ in range(5):
+            all_of.refresher.soon({ON_DECK}, "1")
+            all_of.refresher.soon({WATCHLIST}, "2")
+            all_of.refresher.soon({PINNED}, "")
+            await all_of.pass_(1)
+        assert all_of.pinned.moments == [0, 2]
+        assert all_of.on_deck.moments == [0, 0]
+        all_of.pinned.blocks.set()
+        await all_of.calm()
+        await all_of.pass_(60)
+        assert all_of.pinned.moments == [0, 2, 9]
+        assert all_of.on_deck.reads[2:] == [(9.0, "1")]
+        assert all_of.watchlist.reads[2:] == [(9.0, "2")]
+        assert all_of.trending.moments == [0]
+
+
+async def test_what_happens_within_two_seconds_is_read_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        await all_of.pass_(100)
+        for _ in range(4):
+            all_of.refresher.soon({ON_DECK}, "1")
+            await all_of.pass_(0.4)
+        assert all_of.on_deck.moments == [0, 0]
+        await all_of.pass_(60)
+        assert all_of.on_deck.reads[2:] == [(102.0, "1")]
+
+
+async def test_a_person_who_asks_does_not_wait_for_things_to_settle(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        await all_of.pass_(100)
+        all_of.refresher.everything_soon()
+        await all_of.calm()
+        assert all_of.trending.moments == [0, 100]
+
+
+async def test_events_without_end_do_not_put_off_the_schedule_nor_what_is_tried_again(tmp_path: Path) -> None:
+    async with bench(tmp_path, schedule={"refresh": "1h"}) as all_of:
+        all_of.pinned.errors["*"] = DOWN
+        all_of.refresher.everything_soon()
+        await all_of.calm()
+        for _ in range(4000):
+            all_of.refresher.soon({ON_DECK}, "1")
+            due = all_of.clock.next_due()
+            all_of.clock.turn(max(due or 0.0, all_of.clock.now()) + 0.5)
+            for _ in range(6):
+                await all_of.store.run(lambda _: None)
+            if all_of.clock.now() > NOW + 1.2 * HOUR:
+                break
+        assert len(all_of.trending.reads) == 3
+        assert len(all_of.pinned.reads) >= 6
+
+
+async def test_whoever_is_new_is_read_at_once_and_not_only_by_the_schedule(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.people.append(person("3"))
+        all_of.refresher.soon({PINNED}, "")
+        await all_of.pass_(2)
+        assert all_of.on_deck.reads[2:] == all_of.watchlist.reads[2:] == [(2.0, "3")]
+
+
+async def test_while_the_list_of_users_is_not_whole_it_is_asked_for_again_and_said_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.problem = "plex.tv cannot be reached"
+        all_of.refresher.everything_soon()
+        await all_of.pass_(HOUR)
+        assert all_of.said() == ["the list of users: plex.tv cannot be reached; what was known stands"]
+        all_of.people.append(person("3"))
+        all_of.problem = ""
+        await all_of.pass_(900)
+        assert all_of.said() == ["the list of users: can be read again"]
+        assert ("on_deck", "3") in await all_of.wanted()
+
+        all_of.problem, all_of.may_pass = "plex.tv refuses the token", False
+        all_of.refresher.everything_soon()
+        await all_of.pass_(24 * HOUR)
+        before = await all_of.states()
+        all_of.people.append(person("4"))
+        await all_of.pass_(24 * HOUR)
+        assert await all_of.states() == before, "nobody was asked again"
+
+
+async def test_who_is_gone_is_forgotten_only_once_plex_tv_has_said_it_all(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        gone = all_of.people.pop()
+        all_of.problem = "plex.tv cannot be reached"
+        all_of.refresher.everything_soon()
+        await all_of.calm()
+        everything = {("on_deck", "1"), ("on_deck", "2"), ("watchlist", "1"), ("watchlist", "2")}
+        assert await all_of.wanted() >= everything
+        # Nobody's own wishes are read: then nobody says who there is.
+        all_of.set(on_deck={"enabled": False}, watchlist={"enabled": False})
+        all_of.problem = ""
+        await all_of.calm()
+        assert await all_of.wanted() >= everything
+        all_of.set(on_deck={"enabled": True}, watchlist={"enabled": True})
+        await all_of.calm()
+        assert await all_of.wanted() == everything - {("on_deck", "2"), ("watchlist", "2")} | {
+            ("pinned", ""),
+            ("trending", ""),
+        }
+        assert (ON_DECK, gone.user.id) not in await all_of.states()
+
+
+async def test_a_failure_of_one_says_since_when_and_takes_nothing_from_anybody(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        before = await all_of.wanted()
+        await all_of.pass_(500)
+        all_of.on_deck.errors["2"] = DOWN
+        all_of.on_deck.wants = "8"
+        all_of.refresher.everything_soon()
+        await all_of.pass_(HOUR)
+        assert await all_of.wanted() == before
+        state = (await all_of.states())[ON_DECK, "2"]
+        assert (state.failed_since, state.problem, state.read_at) == (NOW + 500, str(DOWN), NOW)
+        assert (await all_of.states())[ON_DECK, "1"].read_at == NOW + 500
+        assert all_of.said() == [f"on_deck of User 2: {DOWN}; what was known stands"]
+
+
+async def test_a_pin_made_while_the_pins_were_read_is_not_overwritten(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        all_of.pinned.blocks = asyncio.Event()
+        all_of.pinned.wants = "old"
+        all_of.refresher.soon({PINNED}, "")
+        await all_of.pass_(2)
+        all_of.current = False
+        all_of.pinned.blocks.set()
+        await all_of.calm()
+        assert (await all_of.states())[PINNED, ""].read_at == NOW
+
+
+def read_by(rounds: list[Round]) -> set[tuple[DemandKind, str]]:
+    """Return what was read in these refreshes."""
+    return {key for one in rounds for key in one.read}
+
+
+async def watches(home: Home, who: str, key: str, share: float) -> None:
+    """Have somebody play an item up to some share of it, and stop."""
+    session = await home.plex.engine.play(who, key)
+    await home.house.until(lambda: plays(home, 1))
+    await home.plex.engine.advance(session, share * session.node.seconds)
+    await home.plex.engine.stop(session)
+    await home.house.until(lambda: plays(home, 0))
+
+
+async def plays(home: Home, count: int) -> bool:
+    return len(home.house.app.core.listener.plays()) == count
+
+
+@pytest.mark.parametrize("share", [0.3, 0.95], ids=["stopped", "watched"])
+async def test_what_somebody_watches_has_the_own_lists_read_and_nobody_elses(tmp_path: Path, share: float) -> None:
+    async with household(tmp_path) as home:
+        before = home.rounds.begun
+        _, second, *_ = home.library.episodes(home.library.shows[2])
+        await watches(home, "Ben", second, share)
+        ben = home.keys(ON_DECK, "Ben") | home.keys(WATCHLIST, "Ben")
+        found = await home.rounds.until(lambda done: ben <= read_by(done), after=before)
+        assert read_by(found) <= ben | {(DemandKind.RECENT, "")}
+        assert not any(one.whole for one in found)
+        assert (second in await home.wanted(ON_DECK, "Ben")) == (share < 0.9)
+
+
+async def test_a_new_episode_of_what_somebody_watches_is_wanted_and_cached_as_soon_as_it_appears(
+    tmp_path: Path,
+) -> None:
+    async with household(tmp_path, on_deck={"episodes": 4}) as home:
+        key = await new_episode(home, home.library.shows[1])
+
+        async def wanted() -> bool:
+            return key in await home.wanted(ON_DECK, "Dan") and home.house.is_cached(key)
+
+        await home.house.until(wanted)
+        assert not any(one.whole for one in home.rounds.done[1:])
+
+
+async def test_a_pin_has_the_pins_read_and_nothing_else(tmp_path: Path) -> None:
+    async with household(tmp_path) as home:
+        await home.rounds.until(lambda done: (PINNED, "") in read_by(done), after=1)
+        before = home.rounds.begun
+        await home.house.post("/api/v1/pin", {"target": home.library.movies[20]})
+        found = await home.rounds.until(lambda done: (PINNED, "") in read_by(done), after=before)
+        assert read_by(found) == {(PINNED, "")}
+
+
+async def test_changed_settings_have_everything_read_at_once(tmp_path: Path) -> None:
+    async with household(tmp_path, start=False) as home:
+        path = config_file(tmp_path / "etc", home.house.settings)
+        home.house.app = App(load(path, {}), {}, clock=home.clock)
+        async with daemon_running(home.house):
+            await home.rounds.until(bool)
+            before = home.rounds.begun
+            assert len(await home.wanted(ON_DECK, "Ben")) == 3
+            await change(home.house, on_deck={"episodes": 3})
+            await home.rounds.until(lambda done: any(one.whole for one in done), after=before)
+            assert len(await home.wanted(ON_DECK, "Ben")) == 4
+
+
+async def test_the_schedule_has_everything_read_again_and_again(tmp_path: Path) -> None:
+    async with household(tmp_path, schedule={"refresh": "10m"}) as home:
+        await home.rounds.until(lambda done: sum(one.whole for one in done) >= 4)
+        moments = [one.began for one in home.rounds.done if one.whole]
+        assert all(after - before >= 600 for before, after in pairwise(moments))
+        assert home.rounds.most_at_once == 1

@@ -1,0 +1,67 @@
+"""Tells when the daemon has recorded what its sources said."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+from unittest.mock import patch
+
+from daemon.app import App
+from daemon.dispatch import Decision
+from tests.support.daemon_process import DaemonProcess
+
+
+class Records:
+    """Refreshes, each counted once its transaction is committed."""
+
+    def __init__(self) -> None:
+        self._committed = asyncio.Semaphore(0)
+
+    def note(self) -> None:
+        self._committed.release()
+
+    async def one(self) -> None:
+        """Wait for the next one that nobody has waited for."""
+        await self._committed.acquire()
+
+
+@contextmanager
+def recording(app: App) -> Iterator[Records]:
+    """Watch the refresher for the length of the block; what it has read is written by one change of the dispatcher."""
+    records, change = Records(), app.core.dispatcher.change
+
+    async def changed(work: Callable[..., object]) -> Decision:
+        decision = await change(work)
+        if "Refresher._record" in work.__qualname__:
+            records.note()
+        return decision
+
+    with patch.object(app.core.dispatcher, "change", new=changed):
+        yield records
+
+
+def everything(trakt: str) -> dict[str, Any]:
+    """Return settings with every source switched on."""
+    return {
+        "on_deck": {"enabled": True},
+        "watchlist": {"enabled": True},
+        "recent": {"enabled": True, "watched_shows_only": False},
+        "trending": {"enabled": True, "url": trakt, "client_id": "demo-client", "movies": 20},
+        "users": {"inactive_after": "90d"},
+        "transfer": {"to_cache": 4},
+    }
+
+
+async def reading(daemon: DaemonProcess, since: str = "") -> str:
+    """Wait until a daemon in another process has recorded a refresh after this moment; return its moment."""
+    while (at := _read_at(await daemon.get("/api/v1/users?limit=1000"))) <= since:  # noqa: ASYNC110 - nothing tells it
+        await asyncio.sleep(0.1)
+    return at
+
+
+def _read_at(users: dict[str, Any]) -> str:
+    """Return when the sources that speak for nobody in particular were read last; they are recorded with the others."""
+    sources = [one for row in users["items"] if not row["id"] for one in row["sources"]]
+    return max((one["read_at"] or "" for one in sources), default="")
