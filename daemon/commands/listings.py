@@ -164,8 +164,8 @@ def _pin(row: Row) -> tuple[object, ...]:
 
 def _user(row: Row) -> tuple[object, ...]:
     sources = {one["kind"]: source(one) for one in row["sources"]}
-    decks = (sources.pop(kind, "") for kind in ("on_deck", "watchlist"))
-    others = "\n".join(f"{kind}: {text}" for kind, text in sources.items())
+    decks = [sources.pop(kind, "") for kind in ("on_deck", "watchlist")]
+    others = "; ".join(f"{kind}: {text}" for kind, text in sources.items())
     standing = f"{row['state']}: {row['why']}" if row["why"] else row["state"]
     return (row["title"], row["role"], standing, moment(row["last_played_at"]), *decks, others)
 

@@ -61,3 +61,4 @@ async def test_the_command_shows_them(tmp_path: Path, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     for name in ("Ann", "Kid", "managed", "excluded", "not read yet", "fails since 1970-01-01 00:00: why"):
         assert name in " ".join(shown.split())
+    assert "on_deck:" not in shown, "it has a column of its own"

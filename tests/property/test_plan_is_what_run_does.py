@@ -120,7 +120,6 @@ def space_of(limit: str) -> dict[str, str]:
             [0, 2],
             [(start(1, ann=False), True), (somebody_else_takes(10), False)],
             id="what is next up is spared, and no more than needed leaves for it",
-            marks=pytest.mark.xfail(strict=False, reason="what leaves for a limit may fit in again"),
         ),
         pytest.param(
             "20%",
@@ -142,7 +141,7 @@ def test_stories_that_once_had_no_end(limit: str, min_stay: str, cached: list[in
     live(space_of(limit), {"min_stay": min_stay}, 0, cached, steps)
 
 
-@pytest.mark.xfail(strict=False, reason="nobody knows the size of subtitles before they are copied")
+@pytest.mark.xfail(strict=True, reason="nobody knows the size of subtitles before they are copied")
 def test_subtitles_do_not_make_a_file_take_turns_with_itself() -> None:
     steps = [(wish(DemandKind.ON_DECK, "1", 0, 0, 0), False), (start(0, ann=False), True), (time_passes(3.0), False)]
     live(space_of("20%"), {"min_stay": "2h"}, 10, [], steps, sidecars=3)
