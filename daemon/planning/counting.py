@@ -28,16 +28,24 @@ class Counting:
         self._settings = settings
         self._titles = titles
         self._last_plays = last_plays
+        self._people: dict[str, UserSettings | None] = {}
 
     def until(self, demand: Demand) -> float | None:
         """Return when the demand ceases to count, in seconds since the epoch; None: not by itself."""
         if demand.kind in _ALWAYS:
             return None
-        user = User(demand.user, self._titles.get(demand.user, ""))
-        if demand.user and self._settings.users.excludes(user):
+        if demand.user not in self._people:
+            self._people[demand.user] = self._person(demand.user)
+        person = self._people[demand.user]
+        if person is None:
             return NEVER
-        end = min(self._of_kind(demand, self._settings.users.of(user)), self._of_user(demand.user))
+        end = min(self._of_kind(demand, person), self._of_user(demand.user))
         return None if end == inf else end
+
+    def _person(self, identifier: str) -> UserSettings | None:
+        """Return a user's own settings; None: the user counts for nothing."""
+        user = User(identifier, self._titles.get(identifier, ""))
+        return None if identifier and self._settings.users.excludes(user) else self._settings.users.of(user)
 
     def _of_user(self, user: str) -> float:
         age, last = self._settings.users.inactive_after, self._last_plays.get(user)

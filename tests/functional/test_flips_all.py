@@ -106,7 +106,7 @@ def _went_away(house: Stage) -> None:
         ({"recent": {"enabled": True, "max_age": "10d", "watched_shows_only": False}}, _added),
         ({"on_deck": {"enabled": True}, "users": {"inactive_after": "10d"}}, _went_away),
     ],
-    ids=str,
+    ids=("on_deck", "own_on_deck", "watchlist", "own_watchlist", "recent", "inactive_after"),
 )
 async def test_what_becomes_too_old_leaves_by_the_clock_alone(
     tmp_path: Path, tables: dict[str, Any], prepare: Prepare

@@ -17,7 +17,7 @@ from daemon.demo.files import sidecar_files, write_file
 from daemon.demo.library import Library
 from daemon.demo.server import DemoServer
 from daemon.demo.trakt import DemoTrakt, movie, movie_of
-from daemon.model import Demand, DemandKind, Role, SourceState
+from daemon.model import Demand, DemandKind, Role, SourceState, Task, TaskState
 from daemon.refreshing import Refresher
 from daemon.state import demands, sources
 from tests.support.bad_input import files_below
@@ -180,6 +180,10 @@ class Home:
             len(await self.house.tasks()),
         )
 
+    async def waiting(self) -> list[Task]:
+        """Return what is still to be copied or evicted."""
+        return await self.house.tasks(TaskState.QUEUED, TaskState.RUNNING)
+
     async def states(self) -> dict[Key, SourceState]:
         """Return how each source is."""
         found = await self.house.app.core.store.run(sources.states)
@@ -243,13 +247,16 @@ async def new_episode(home: Home, show: str) -> str:
 
 
 @asynccontextmanager
-async def household(folder: Path, *, start: bool = True, speed: float = SPEED, **settings: Any) -> AsyncIterator[Home]:
+async def household(
+    folder: Path, *, start: bool = True, furnished: bool = True, **settings: Any
+) -> AsyncIterator[Home]:
     """Ann owns the server, Ben lives with her, Kid is managed behind a PIN, Cleo and Dan are friends.
 
     Dan shows his watchlist to nobody, but there is a feed of it, and one of Cleo's. The tenth movie trends, on the
     second page. The first show is pinned. Everything is read and cached. The schedule is off unless it is set.
+    Where it is not `furnished`, nobody wants anything yet.
     """
-    clock, rounds = Ticking(speed), Rounds()
+    clock, rounds = Ticking(SPEED), Rounds()
     library = small_library(movies=90, shows=3, seasons=1, sizes=(1_000, 5_000))
     strangers = [movie("Nowhere", 2020, imdb=f"tt99{number:05}") for number in range(100)]
     async with (
@@ -264,14 +271,16 @@ async def household(folder: Path, *, start: bool = True, speed: float = SPEED, *
             await web.TCPSite(plex._runner, host, plex.port).start()
         house.settings = merged(house.settings, merged(_everything(trakt, plex), settings))
         home = Home(house, trakt, clock, rounds)
-        furnish(home)
+        if furnished:
+            furnish(home)
         with rounds.counted():
             if not start:
                 yield home
                 return
             async with home.running():
                 await plex.frames.wait_for_listeners()
-                await house.post("/api/v1/pin", {"target": library.shows[0]})
+                if furnished:
+                    await house.post("/api/v1/pin", {"target": library.shows[0]})
                 await house.quiet()
                 yield home
 

@@ -75,6 +75,10 @@ def test_a_file_counts_as_cached_only_once_its_copy_is_complete() -> None:
     assert run(home([ONE], *story), "lru").plays_cached == 1
 
 
+def test_a_play_that_begins_in_the_moment_in_which_the_copy_is_complete_is_served() -> None:
+    assert run(home([ONE], play(0, ONE), play(10 / HOUR, ONE, user="Ben")), "lru").plays_cached == 1
+
+
 def test_what_arrives_is_written_to_the_array_and_can_be_played_from_then_on() -> None:
     new = episode(2, added=10)
     result = run(home([ONE, new], play(0, ONE), play(20, new)), "nothing")
