@@ -275,7 +275,7 @@ class Core:
         settings = self.live.settings
         self.placement.configure(self.live.mappings, settings.transfer, keep_free=self.keeping.keep_free)
         self.listener.reload()
-        self.sourcing.refresher.everything_soon()
+        self.sourcing.refresher.everything_soon(sure=True)
         self.dispatcher.request_replan(recount=True)
         self.dispatcher.tasks_added.ring()
 

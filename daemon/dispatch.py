@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,8 @@ T = TypeVar("T")
 
 _LOOK_AGAIN = 15.0
 """Seconds after which to plan again while something is amiss that ends without a word."""
+_MEASURE_AGAIN = 60.0
+"""Seconds after which to look whether somebody else has filled a cache, which nobody tells."""
 _REST = 4
 """Times as long as a plan took, for which those that are only asked for wait."""
 _HISTORY = 365 * 86_400.0
@@ -99,6 +102,7 @@ class Dispatcher:
         self._streaming: frozenset[str] = frozenset()
         self._next_out: frozenset[str] = frozenset()
         self._blind = True
+        self._measured: Mapping[str, tuple[str, int, int]] = {}
         self._reported: set[str] = set()
         self._next_due: float | None = None
         self._replan = asyncio.Event()
@@ -152,8 +156,18 @@ class Dispatcher:
             wait = None if self._next_due is None else self._next_due - self._clock.now()
             if self._is_amiss():
                 wait = min(wait or _LOOK_AGAIN, _LOOK_AGAIN)
-            await self._clock.wait(self._replan, wait)
+            await self._wait(wait)
             self._replan.clear()
+
+    async def _wait(self, seconds: float | None) -> None:
+        """Wait so long (None: without end), until a plan is asked for, or until a cache is fuller than it was."""
+        end = math.inf if seconds is None else self._clock.now() + seconds
+        while (left := end - self._clock.now()) > 0:
+            if await self._clock.wait(self._replan, min(left, _MEASURE_AGAIN)):
+                return
+            free = await self._rooms.measure()
+            if any(free[name][2] < before[2] for name, before in self._measured.items() if name in free):
+                return
 
     def _is_amiss(self) -> bool:
         """Say whether the plan waits for something of whose end nobody tells: sessions, a cache, room on it."""
@@ -181,6 +195,7 @@ class Dispatcher:
         self, work: Callable[[Connection], object], *, among: frozenset[str] = frozenset()
     ) -> tuple[Decision, str]:
         outside = await self._look_outside()
+        self._measured = outside.rooms
 
         def transaction(connection: Connection) -> tuple[Decision, str, float | None]:
             said = work(connection)

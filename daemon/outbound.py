@@ -148,7 +148,10 @@ async def _text(host: str, answer: aiohttp.ClientResponse) -> str:
         size += len(piece)
         if size > _LARGEST:
             raise RemoteUnavailable(f"{host} answers without an end")
-    return b"".join(pieces).decode(answer.charset or "utf-8", "replace")
+    try:
+        return b"".join(pieces).decode(answer.charset or "utf-8", "replace")
+    except LookupError:
+        raise RemoteUnavailable(f"{host} answers in an encoding that nobody knows") from None
 
 
 def _after(text: str, now: float) -> float:
@@ -157,7 +160,7 @@ def _after(text: str, now: float) -> float:
         return min(float(text), _LONGEST)
     try:
         return min(max(0.0, parsedate_to_datetime(text).timestamp() - now), _LONGEST)
-    except ValueError:
+    except (ValueError, OverflowError):
         return _AGAIN
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -13,10 +13,12 @@ import structlog
 from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.dispatch import Dispatcher
+from daemon.doubts import Doubts
 from daemon.errors import PlexError, PlexUnauthorized, RemoteBusy, RemoteError, RemoteRefused
 from daemon.feed import Feed
 from daemon.live import Live
 from daemon.model import DemandKind, Fetched, Person, User
+from daemon.readers import EVERYBODY, asked_for, enabled, reads
 from daemon.retries import Retries
 from daemon.schedule import next_refresh
 from daemon.situation import counting
@@ -28,8 +30,6 @@ log = structlog.get_logger()
 
 Key = tuple[str, str]
 """Kind and user of a source."""
-EVERYBODY = "*"
-"""In place of a user's id: all of them."""
 USERS = "the list of users"
 """In place of a source's name: what plex.tv says of who there is."""
 _USERS: Key = (USERS, "")
@@ -112,9 +112,11 @@ class Refresher:
         self._met: set[str] = set()
         self._last: float | None = None
         self._followed: set[str] = set()
+        self._doubts = Doubts()
 
-    def everything_soon(self) -> None:
-        """Have every source read now."""
+    def everything_soon(self, *, sure: bool = False) -> None:
+        """Have every source read now. `sure`: other settings are in force, so whatever they leave out is meant."""
+        self._doubts.sure |= sure
         self._whole.set()
         self._wake.set()
 
@@ -128,7 +130,7 @@ class Refresher:
         await self._refresh()
         while True:
             scheduled, again = self._scheduled(), self._retries.next
-            due = min((one for one in (scheduled, again) if one is not None), default=None)
+            due = min((one for one in (scheduled, again, self._doubts.next) if one is not None), default=None)
             # Asked for while the last refresh ran, or by an event: what happens at once is read at once, and what a
             # person asks for without waiting for more.
             asked = await self._clock.wait(self._wake, None if due is None else max(0.0, due - self._clock.now()))
@@ -137,7 +139,7 @@ class Refresher:
             now = self._clock.now() if asked or due is None else max(due, self._clock.now())
             if scheduled is not None and scheduled <= now:
                 self._whole.set()
-            self._wanted |= self._retries.take(now)
+            self._wanted |= self._retries.take(now) | self._doubts.due(now)
             await self._refresh()
 
     def _scheduled(self) -> float | None:
@@ -173,7 +175,7 @@ class Refresher:
 
     async def _count(self, settings: Settings) -> Census | None:
         """Return whom to read; None: nobody's own wishes are read."""
-        if not any(_enabled(settings, source.kind) for source in self._personal):
+        if not any(enabled(settings, source.kind) for source in self._personal):
             return None
         census = await self._people()
         if not census.problem:
@@ -190,10 +192,10 @@ class Refresher:
         for source in self._personal:
             for person in people:
                 user = person.user
-                if _reads(settings, source.kind, user) and (whole or _among(wanted, source.kind, user.id)):
+                if reads(settings, source.kind, user) and (whole or asked_for(wanted, source.kind, user.id)):
                     yield self._read(limit, source.kind, user, partial(self._fetch, source, person))
         for common in self._common:
-            if _enabled(settings, common.kind) and (whole or _among(wanted, common.kind, "")):
+            if enabled(settings, common.kind) and (whole or asked_for(wanted, common.kind, "")):
                 yield self._read(limit, common.kind, User("", ""), common.fetch)
 
     async def _fetch(self, source: PersonalSource, person: Person) -> Fetched:
@@ -235,17 +237,31 @@ class Refresher:
                 if one.fetched is None:
                     sources.put_failure(connection, one.kind, one.user.id, one.problem, now)
                 elif self._is_current(connection, one.kind):
-                    sources.put_fetched(connection, one.kind, one.user.id, one.fetched, now)
-            for state in sources.states(connection):
-                if here is not None and state.user not in here:
+                    sources.put_fetched(connection, one.kind, one.user.id, self._believed(connection, one, now), now)
+            states = sources.states(connection)
+            gone = self._doubts.gone({state.user for state in states}, here, now) if here is not None else set()
+            for state in states:
+                if state.user in gone:
                     sources.forget(connection, state.kind, state.user)
             demands.recount(connection, counting(connection, self._live.settings).until)
 
         await self._dispatcher.change(work)
         if whole:
+            self._doubts.sure = False
             self._last = now
             self._retries.forget_all_but({one.key for one in outcomes} | {_USERS})
         self._tell(outcomes)
+
+    def _believed(self, connection: Connection, one: _Outcome, now: float) -> Fetched:
+        """Return what is taken for what a source says: what it leaves out all of a sudden stands for a while."""
+        assert one.fetched is not None, "a failure says nothing"
+        if one.fetched.unchanged:
+            return one.fetched
+        known = sources.said(connection, one.kind, one.user.id)
+        standing = self._doubts.standing(one.key, known, one.fetched.demands, now)
+        if standing:
+            log.info("source_doubted", source=one.name, missing=len(standing))
+        return replace(one.fetched, demands=(*one.fetched.demands, *standing))
 
     def _tell(self, outcomes: Sequence[_Outcome]) -> None:
         """Say what fails from now on and what works again, once each."""
@@ -271,24 +287,3 @@ class Refresher:
         else:
             log.info("source_recovered", sources=names)
             self._feed.publish("notice", {"level": "info", "text": f"{who}: can be read again"})
-
-
-def _among(wanted: Collection[Key], kind: DemandKind, user: str) -> bool:
-    return (kind, user) in wanted or (kind, EVERYBODY) in wanted
-
-
-def _enabled(settings: Settings, kind: DemandKind) -> bool:
-    switches = {
-        DemandKind.ON_DECK: settings.on_deck.enabled,
-        DemandKind.WATCHLIST: settings.watchlist.enabled,
-        DemandKind.RECENT: settings.recent.enabled,
-        DemandKind.TRENDING: settings.trending.enabled,
-    }
-    return switches.get(kind, True)
-
-
-def _reads(settings: Settings, kind: DemandKind, user: User) -> bool:
-    """Say whether what this user wants by this kind is read at all."""
-    own = settings.users.of(user)
-    personally = {DemandKind.ON_DECK: own.on_deck, DemandKind.WATCHLIST: own.watchlist}
-    return _enabled(settings, kind) and personally.get(kind, True) and not settings.users.excludes(user)

@@ -102,12 +102,12 @@ class DaemonService:
         return page(await self._store.run(read), query, "started_at")
 
     async def demands(self, query: Query) -> Listing:
-        """Return who wants what."""
+        """Return who wants what, of those whose wishes count."""
 
         def read(connection: Connection) -> list[dict[str, Any]]:
             users = demands.users(connection)
             rows = []
-            for demand in demands.all_demands(connection):
+            for demand in demands.counted_demands(connection, self._clock.now()):
                 item = demands.item(connection, demand.rating_key)
                 title = item.label if item else demand.rating_key
                 row = {"rating_key": demand.rating_key, "title": title}

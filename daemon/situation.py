@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from daemon.config import Settings
@@ -108,7 +108,7 @@ def look(
     holdings = list(_holdings(entries, wanted, keep_until))
     situation = Situation(
         wants=_wants(wanted, files.mapped - held),
-        holdings=[_wished(connection, one, now) if one.entry.file.array_path in among else one for one in holdings],
+        holdings=_wished(connection, holdings, among, now),
         rooms=_rooms(ledger.sizes(connection), outside, mappings),
         playing=frozenset(played),
         running=frozenset(outside.copying),
@@ -163,9 +163,16 @@ def _missing(connection: Connection, files: _Files, now: float) -> _Wanted:
     return wanted
 
 
-def _wished(connection: Connection, holding: Holding, now: float) -> Holding:
-    wishes, keep_until = demands.wishes_for(connection, holding.entry.file.plex_path, now)
-    return replace(holding, demands=tuple(wishes), keep_until=keep_until)
+def _wished(connection: Connection, holdings: Sequence[Holding], among: Collection[str], now: float) -> list[Holding]:
+    """Return the holdings; those that are `among` these array paths with what keeps them."""
+    named = {one.entry.file.plex_path for one in holdings if one.entry.file.array_path in among}
+    wishes, kept = demands.wishes_for(connection, sorted(named), now)
+    return [
+        replace(one, demands=tuple(wishes.get(path, ())), keep_until=kept.get(path))
+        if (path := one.entry.file.plex_path) in named
+        else one
+        for one in holdings
+    ]
 
 
 def _played(connection: Connection, files: _Files, keys: Collection[str]) -> tuple[set[str], dict[str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import cached_property
 
 from daemon.model import DemandKind, Holding, Want
 from daemon.planning.scores import Score
@@ -52,15 +53,18 @@ class Held:
         return self.score.value, -self.burden
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Wanted:
-    """A file that somebody wants and that is not cached, and what it is worth."""
+    """A file that somebody wants and that is not cached, and what it is worth.
+
+    What decides about each victim in turn is found out once; slots would leave no place for that.
+    """
 
     want: Want
     score: Score
     now: float
 
-    @property
+    @cached_property
     def urgent(self) -> bool:
         """Say whether it is needed so soon that disks may be woken for it."""
         return any(
@@ -69,12 +73,12 @@ class Wanted:
             for demand in self.want.demands
         )
 
-    @property
+    @cached_property
     def is_far(self) -> bool:
         """Say whether it comes so late in its show that nothing has to leave for it."""
         return all(demand.kind in _SHOWS and demand.position > _NEAR for demand in self.want.demands)
 
-    @property
+    @cached_property
     def since(self) -> float:
         """Return when it was wished last."""
         return max(demand.since for demand in self.want.demands)
@@ -102,7 +106,7 @@ class Wanted:
         kinds = {demand.kind for demand in self.want.demands}
         return self.want.file.array_path in playing and not kinds & _WHILE_PLAYING
 
-    @property
+    @cached_property
     def breaks_min_stay(self) -> bool:
         """Say whether what has not been on the cache for ``min_stay`` leaves for it."""
         return any(demand.kind in _MAY_BREAK_MIN_STAY for demand in self.want.demands)

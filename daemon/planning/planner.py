@@ -185,6 +185,8 @@ def _make_room(budget: Budget, size: int, wanted: Wanted, victims: list[Held]) -
     """Return what must leave so that `size` fits (maybe nothing), or None if it cannot fit."""
     if size <= budget.available:
         return []
+    if wanted.is_far:
+        return None
     missing = size - budget.available
     chosen: list[Held] = []
     for victim in victims:

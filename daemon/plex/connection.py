@@ -226,7 +226,7 @@ def _translated(work: Callable[[], T]) -> T:
         raise PlexUnavailable(f"no secure connection to Plex: {_last(error)}") from None
     except (requests.RequestException, urllib3.exceptions.HTTPError, OSError) as error:
         raise PlexUnavailable(f"Plex cannot be reached: {_last(error)}") from None
-    except (ParseError, UnicodeError):
+    except (ParseError, ValueError, LookupError):  # the last two: in an encoding that nobody knows
         raise PlexUnavailable("Plex answers with something that is no XML") from None
 
 

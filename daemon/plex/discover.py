@@ -214,5 +214,5 @@ def _tables(value: Any) -> list[Mapping[str, Any]]:
 def _number(value: Any) -> float:
     try:
         return max(0.0, float(value))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 import structlog
 
 from daemon.clock import Clock
-from daemon.errors import PlexError, PlexNotFound, PlexUnauthorized
+from daemon.errors import PlexError, PlexNotFound, PlexUnauthorized, PlexUnavailable
 from daemon.model import OWNER, UNKNOWN_USER, Item, ItemType, User
 from daemon.plex import elements
 from daemon.plex.connection import PATIENCE, Connection, together
@@ -188,7 +188,10 @@ class PlexLibrary:
 
     async def accounts(self) -> list[User]:
         """Return everybody who may use the server; the owner has the id `OWNER`."""
-        return elements.accounts(await self._owner.query("accounts", "/accounts"))
+        found = elements.accounts(await self._owner.query("accounts", "/accounts"))
+        if not found:
+            raise PlexUnavailable("Plex lists no accounts, not even the owner's")
+        return found
 
     async def sections(self) -> list[Section]:
         """Return the libraries."""

@@ -125,6 +125,6 @@ def _entry(category: str, title: str, ids: list[str], date: str) -> FeedEntry:
 def _moment(date: str) -> float:
     try:
         moment = parsedate_to_datetime(date.strip())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return 0.0
     return max(0.0, (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

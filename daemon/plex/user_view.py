@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from daemon.errors import PlexNotFound
+from daemon.errors import PlexNotFound, PlexUnavailable
 from daemon.model import Item
 from daemon.plex import elements
 from daemon.plex.connection import together
@@ -32,6 +32,8 @@ class UserView:
         screen, so these are asked one by one.
         """
         sections, found = await together(self.sections(), self._deck("/hubs/continueWatching/items", "/library/onDeck"))
+        if not sections:
+            raise PlexUnavailable("Plex lists no libraries")  # nor would it list anything else
         for one in sections:
             if one.hidden and one.type in _VIDEO and self._selects(one.id, one.title):
                 found += await self._deck(

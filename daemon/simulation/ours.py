@@ -51,6 +51,7 @@ class Ours(Idle):
         self.memory = Memory(Counting(stage.settings, users, self._last_plays).until)
         self._readings = Readings(stage, self.memory)
         self._plays: dict[str, Play] = {}
+        self._finished: dict[str, float] = {}
         self._plan = Plan()
         self._queued_at: dict[tuple[str, str], float] = {}
         self._files: dict[str, File] = {}
@@ -102,7 +103,10 @@ class Ours(Idle):
         """Start the retention, and see what is on deck now."""
         known = self._plays.pop(play.id)
         event = PlaybackStopped(known, self.stage.now)
-        changes = handlers.playback.stopped(event, self.memory.of_play(play.id), self.stage.settings)
+        made, before = self.memory.of_play(play.id), self._finished.get(known.rating_key)
+        changes = handlers.playback.stopped(event, made, self.stage.settings, watched_before=before)
+        if known.watched:
+            self._finished[known.rating_key] = self.stage.now
         self.memory.apply(changes)
         for key, since in changes.waived:
             held = self.stage.disks.held.get(key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from daemon.config import Settings
-from daemon.errors import PlexUnauthorized
+from daemon.errors import PlexUnauthorized, PlexUnavailable
 from daemon.model import Demand, DemandKind, Fetched, Item, ItemType, Person
 from daemon.plex.episodes import following
 from daemon.plex.library import PlexLibrary
@@ -38,6 +38,8 @@ class OnDeck:
             if item.show and item.show not in shows:
                 continue  # deleted since it was listed
             episodes = shows.get(item.show, [])
+            if item.show and not episodes:
+                raise PlexUnavailable(f"Plex lists no episode of {item.show_title}, but one on deck")
             since = max(one.last_viewed_at for one in (item, *episodes))
             for position, one in _numbered([item, *_ahead(item, episodes, count)]):
                 known = wishes.get(one.rating_key)

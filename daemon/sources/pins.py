@@ -33,7 +33,7 @@ class Pins:
         items: dict[str, Item] = {}
         unmatched: list[Pin] = []
         for pin in self._read:
-            leaves = await self._leaves(pin.rating_key)
+            leaves = await self._leaves(pin)
             if not leaves:
                 unmatched.append(pin)
             for demand in demands_of(pin, leaves):
@@ -49,11 +49,15 @@ class Pins:
         """Say whether nothing was pinned or unpinned since the last fetch began: only then does its answer count."""
         return pins.all_pins(connection) == self._read
 
-    async def _leaves(self, rating_key: str) -> list[Item]:
+    async def _leaves(self, pin: Pin) -> list[Item]:
         try:
-            return await self._library.leaves(rating_key)
+            leaves = await self._library.leaves(pin.rating_key)
         except PlexNotFound:
             return []
+        if not leaves and (await self._store.run(lambda c: pins.extent(c, pin.rating_key))).files:
+            # What is gone Plex does not know; where it knows it and lists nothing, it is not itself.
+            raise PlexUnavailable(f"Plex suddenly lists nothing of {pin.title}")
+        return leaves
 
     async def _demand_health(self) -> None:
         """Raise PlexUnavailable where a server that is not itself (no libraries) knows nothing of what is pinned."""

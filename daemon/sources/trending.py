@@ -142,7 +142,7 @@ def _pages(reply: Reply, page: int, length: int) -> int:
     """Return how many pages there are; without Trakt's word a full one is taken to be followed by another."""
     said = {name.casefold(): value for name, value in reply.headers.items()}.get(_PAGES_HEADER.casefold(), "")
     if said.isascii() and said.isdigit():
-        return int(said)
+        return int(said[:9])
     return page + 1 if length >= _PAGE else page
 
 

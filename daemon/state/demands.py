@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
 
 from daemon.model import HALF_WAY, Changes, Demand, DemandKind, Item, ItemType, MediaFile, Retention, User
-from daemon.state.rows import DEMAND, demand, from_db, select, to_db
+from daemon.state.rows import DEMAND, demand, from_db, marks, select, to_db
 
 COUNTS = "(counts_until IS NULL OR counts_until > ?)"
 """Of the table `demands`; takes the moment."""
+
+_AT_ONCE = 500
 
 _RETAINED = (
     "SELECT f.plex_path, max(r.until) FROM retentions AS r JOIN item_files AS f USING (rating_key) WHERE r.until > ?"
@@ -139,8 +142,9 @@ def all_demands(connection: sqlite3.Connection) -> list[Demand]:
 
 
 def counted_demands(connection: sqlite3.Connection, now: float) -> list[Demand]:
-    """Return every demand that counts now."""
-    return [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands WHERE {COUNTS}", now)]
+    """Return every demand that counts now; its `until` is also when it ceases to count."""
+    columns = DEMAND.replace("until", "coalesce(min(until, counts_until), until, counts_until)")
+    return [demand(row) for row in select(connection, f"SELECT {columns} FROM demands WHERE {COUNTS}", now)]
 
 
 def missing_wishes(connection: sqlite3.Connection, now: float) -> list[tuple[Demand, str, int]]:
@@ -153,14 +157,22 @@ def missing_wishes(connection: sqlite3.Connection, now: float) -> list[tuple[Dem
     return [(demand(row[:-2]), from_db(row[-2]), row[-1]) for row in select(connection, sql, now)]
 
 
-def wishes_for(connection: sqlite3.Connection, plex_path: str, now: float) -> tuple[list[Demand], float | None]:
-    """Return the demands of one file that count, and until when it is retained."""
+def wishes_for(
+    connection: sqlite3.Connection, plex_paths: Sequence[str], now: float
+) -> tuple[dict[str, list[Demand]], dict[str, float]]:
+    """Return, of each of these files, the demands that count, and until when it is retained."""
     columns = ", ".join(f"d.{name}" for name in DEMAND.split(", "))
-    sql = (
-        f"SELECT {columns} FROM item_files AS f JOIN demands AS d USING (rating_key) WHERE f.plex_path = ? AND {COUNTS}"
-    )
-    kept = select(connection, f"{_RETAINED} AND f.plex_path = ? GROUP BY f.plex_path", now, to_db(plex_path))
-    return [demand(row) for row in select(connection, sql, to_db(plex_path), now)], kept[0][1] if kept else None
+    wishes: dict[str, list[Demand]] = defaultdict(list)
+    kept: dict[str, float] = {}
+    for start in range(0, len(plex_paths), _AT_ONCE):
+        asked = [to_db(path) for path in plex_paths[start : start + _AT_ONCE]]
+        among = f"f.plex_path IN ({marks(len(asked))})"
+        sql = f"SELECT {columns}, f.plex_path FROM item_files AS f JOIN demands AS d USING (rating_key) WHERE {among}"
+        for row in select(connection, f"{sql} AND {COUNTS}", *asked, now):
+            wishes[from_db(row[-1])].append(demand(row[:-1]))
+        retained = select(connection, f"{_RETAINED} AND {among} GROUP BY f.plex_path", now, *asked)
+        kept |= {from_db(path): until for path, until in retained}
+    return wishes, kept
 
 
 def recount(

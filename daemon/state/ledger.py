@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from daemon.model import Entry
-from daemon.state.rows import ENTRY, ENTRY_MARKS, entry, entry_values, from_db, select, to_db
+from daemon.state.rows import ENTRY, ENTRY_MARKS, entry, entry_values, from_db, marks, select, to_db
 
 
 def put_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
@@ -41,6 +41,8 @@ def sidecar_sizes(connection: sqlite3.Connection) -> dict[str, int]:
     return {from_db(parent): size for parent, size in rows}
 
 
+_AT_ONCE = 500
+
 _UNWANTED = (
     f"SELECT {ENTRY} FROM entries AS e WHERE (waived OR cached_at <= ?) "
     "AND NOT EXISTS (SELECT 1 FROM item_files AS f WHERE f.plex_path = e.plex_path AND ("
@@ -61,8 +63,15 @@ def unwanted(connection: sqlite3.Connection, cached_before: float, now: float) -
 
 
 def entries_of(connection: sqlite3.Connection, array_paths: Iterable[str]) -> list[Entry]:
-    """Return the entries of these videos, each followed by those of its sidecars."""
-    return [one for path in array_paths for one in family(connection, path)]
+    """Return the entries of these videos and those of their sidecars."""
+    found: list[Entry] = []
+    paths = [to_db(path) for path in array_paths]
+    for start in range(0, len(paths), _AT_ONCE):
+        asked = paths[start : start + _AT_ONCE]
+        for column in ("array_path", "parent"):
+            sql = f"SELECT {ENTRY} FROM entries WHERE {column} IN ({marks(len(asked))})"
+            found += [entry(row) for row in select(connection, sql, *asked)]
+    return found
 
 
 def held(connection: sqlite3.Connection, array_paths: Iterable[str]) -> set[str]:

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterable
 from dataclasses import replace
 
-from daemon.model import Changes, DemandKind, Fetched, SourceState, User
+from daemon.model import Changes, Demand, DemandKind, Fetched, SourceState, User
 from daemon.state import demands
 from daemon.state.rows import DEMAND, demand, select
 
@@ -21,8 +21,7 @@ def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new
     if new.unchanged:
         _put(connection, replace(before, read_at=now, failed_since=None, problem=""))
         return
-    said = f"SELECT {DEMAND} FROM demands WHERE kind = ? AND user = ? AND play = ''"
-    old = tuple(demand(row) for row in select(connection, said, kind, user))
+    old = said(connection, kind, user)
     demands.put_items(connection, new.items)
     # What nobody dates counts from when it was seen first.
     seen = {one.rating_key: one.since for one in old}
@@ -35,6 +34,12 @@ def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new
     demands.apply(connection, changes)
     unmatched = new.unmatched[:_MOST_UNMATCHED]
     _put(connection, SourceState(kind, user, now, None, "", len(new.demands), unmatched))
+
+
+def said(connection: sqlite3.Connection, kind: DemandKind, user: str) -> tuple[Demand, ...]:
+    """Return the demands that a source has made."""
+    sql = f"SELECT {DEMAND} FROM demands WHERE kind = ? AND user = ? AND play = ''"
+    return tuple(demand(row) for row in select(connection, sql, kind, user))
 
 
 def put_failure(connection: sqlite3.Connection, kind: DemandKind, user: str, problem: str, now: float) -> None:

@@ -40,7 +40,7 @@ async def gone(home: Home, key: str) -> bool:
 async def plays(home: Home, who: str, key: str) -> Session:
     """Have somebody begin to play; return when the daemon knows."""
     before = len(home.house.app.core.listener.plays())
-    session = await home.plex.engine.play(who, key, offset=0.0)
+    session = await home.plex.engine.play(who, key, offset=0.0, client=f"tv of {who}")
     await home.house.until(lambda: len(home.house.app.core.listener.plays()) > before)
     return session
 
@@ -90,6 +90,9 @@ async def test_what_one_has_finished_stays_while_another_wants_it(tmp_path: Path
         await home.refresh()
         await home.house.until(lambda: home.house.is_cached(movie))
         await ends(home, session, 0.95)
+        wishes = [one for key, one in await home.wishes() if key == movie]
+        assert {one.user for one in wishes} == {home.user("Cleo")}
+        await home.house.quiet()
         await home.refresh()
         assert home.house.is_cached(movie)
         assert await home.waiting() == []

@@ -37,10 +37,12 @@ class Scripted:
     errors: dict[str, Exception] = field(default_factory=dict)
     blocks: asyncio.Event | None = None
     wants: str = "7"
+    when_read: Callable[[], object] = lambda: None
 
     async def fetch(self, person: Person | None = None) -> Fetched:
         user = person.user.id if person else ""
         self.reads.append((self.clock.now() - NOW, user))
+        self.when_read()
         if self.blocks is not None:
             await self.blocks.wait()
         error = self.errors.get(user, self.errors.get("*"))
