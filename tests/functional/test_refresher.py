@@ -10,9 +10,11 @@ from pathlib import Path
 import pytest
 
 from daemon.errors import PlexUnauthorized, PlexUnavailable, RemoteBusy, RemoteRefused, RemoteUnavailable
-from tests.support.refreshes import NOW, ON_DECK, PINNED, TRENDING, WATCHLIST, bench, person
+from daemon.state import sources
+from tests.support.refreshes import NOW, ON_DECK, PINNED, TRENDING, WATCHLIST, Bench, bench, person
 
 HOUR = 3600.0
+DAY = 24 * HOUR
 DOWN = PlexUnavailable("Plex is starting (503)")
 
 
@@ -219,7 +221,7 @@ async def test_while_the_list_of_users_is_not_whole_it_is_asked_for_again_and_sa
         assert await all_of.states() == before, "nobody was asked again"
 
 
-async def test_who_is_gone_is_forgotten_only_once_plex_tv_has_said_it_all(tmp_path: Path) -> None:
+async def test_who_is_gone_is_forgotten_only_once_plex_tv_has_said_it_all_for_a_day(tmp_path: Path) -> None:
     async with bench(tmp_path) as all_of:
         gone = all_of.people.pop()
         all_of.problem = "plex.tv cannot be reached"
@@ -234,11 +236,68 @@ async def test_who_is_gone_is_forgotten_only_once_plex_tv_has_said_it_all(tmp_pa
         assert await all_of.wanted() >= everything
         all_of.set(on_deck={"enabled": True}, watchlist={"enabled": True})
         await all_of.calm()
+        for hours in (23, 2):
+            assert await all_of.wanted() >= everything
+            await all_of.pass_(hours * HOUR)
+            all_of.refresher.everything_soon()
+            await all_of.calm()
         assert await all_of.wanted() == everything - {("on_deck", "2"), ("watchlist", "2")} | {
             ("pinned", ""),
             ("trending", ""),
         }
         assert (ON_DECK, gone.user.id) not in await all_of.states()
+
+
+async def test_what_is_left_out_all_of_a_sudden_stands_until_it_has_been_left_out_for_an_hour(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        before = await _deck(all_of, "1 2 3 4 5 6")
+        for wants in ("", "1 2", "9"):
+            all_of.on_deck.wants = wants
+            all_of.refresher.everything_soon()
+            await all_of.calm()
+            assert await _keys(all_of) == before | set(wants.split())
+        await all_of.pass_(HOUR + 120)
+        assert await _keys(all_of) == {"9"}
+
+
+async def test_what_comes_back_within_the_hour_was_never_away(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        before = await _deck(all_of, "1 2 3 4 5 6")
+        for wants in ("", "1 2 3 4 5 6", ""):
+            all_of.on_deck.wants = wants
+            all_of.refresher.everything_soon()
+            await all_of.calm()
+            await all_of.pass_(HOUR / 2)
+        assert await _keys(all_of) == before
+
+
+async def test_what_people_change_bit_by_bit_and_what_the_settings_change_is_believed_at_once(tmp_path: Path) -> None:
+    async with bench(tmp_path) as all_of:
+        await _deck(all_of, "1 2 3 4 5 6")
+        all_of.on_deck.wants = "1 2 3"
+        all_of.refresher.everything_soon()
+        await all_of.calm()
+        assert await _keys(all_of) == {"1", "2", "3"}
+        await _deck(all_of, "1 2 3 4 5 6")
+        all_of.on_deck.wants = ""
+        all_of.refresher.everything_soon(sure=True)
+        await all_of.calm()
+        assert await _keys(all_of) == set()
+
+
+async def _deck(all_of: Bench, wants: str) -> set[str]:
+    """Put so much on everybody's deck; return it."""
+    all_of.on_deck.wants = wants
+    all_of.refresher.everything_soon()
+    await all_of.calm()
+    assert await _keys(all_of) >= set(wants.split())
+    return set(wants.split())
+
+
+async def _keys(all_of: Bench) -> set[str]:
+    """Return what the owner has on deck."""
+    found = await all_of.store.run(lambda connection: sources.said(connection, ON_DECK, "1"))
+    return {demand.rating_key for demand in found}
 
 
 async def test_a_failure_of_one_says_since_when_and_takes_nothing_from_anybody(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ _TURNS = 10
 
 @dataclass
 class Scripted:
-    """A source. `errors` are raised by user (``*``: of everybody) in place of an answer, until they are taken out."""
+    """A source that wants the rating keys in `wants`. `errors` are raised by user (``*``: of everybody) in place of an answer, until they are taken out."""
 
     kind: DemandKind
     clock: TurnedClock
@@ -48,7 +48,7 @@ class Scripted:
         error = self.errors.get(user, self.errors.get("*"))
         if error is not None:
             raise error
-        return Fetched((Demand(self.wants, self.kind, user, 1.0),))
+        return Fetched(tuple(Demand(key, self.kind, user, 1.0) for key in self.wants.split()))
 
     @property
     def moments(self) -> list[float]:
