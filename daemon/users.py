@@ -10,6 +10,8 @@ from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.model import DemandKind, Person, SourceState
 from daemon.paging import page
+from daemon.planning.counting import active_until
+from daemon.readers import enabled, reads
 from daemon.state import sources
 from daemon.state.store import Connection, Store
 from daemon.views import iso
@@ -74,7 +76,7 @@ def user_rows(
                 "state": "counts",
                 "why": "",
                 "last_played_at": None,
-                "sources": [_source(one, on=_is_on(settings, one.kind)) for one in common.values()],
+                "sources": [_source(one, on=enabled(settings, one.kind)) for one in common.values()],
             }
         )
     return [row | {"place": place} for place, row in enumerate(rows)]
@@ -88,13 +90,11 @@ def _row(
     now: float,
 ) -> Row:
     state, why = _standing(person, played_at, settings, now)
-    own = settings.users.of(person.user)
-    switches = {DemandKind.ON_DECK: own.on_deck, DemandKind.WATCHLIST: own.watchlist}
     kinds = [*_PERSONAL, *(kind for kind in states if kind not in _PERSONAL)]
     shown = [
         _source(
             states.get(kind, SourceState(kind, person.user.id)),
-            on=state != "excluded" and switches.get(kind, True) and _is_on(settings, kind),
+            on=reads(settings, kind, person.user),
         )
         for kind in kinds
     ]
@@ -111,19 +111,13 @@ def _row(
 
 def _standing(person: Person, played_at: float | None, settings: Settings, now: float) -> tuple[str, str]:
     """Return whether somebody counts, in a word, and why not; or what is amiss all the same."""
-    age = settings.users.inactive_after
     if settings.users.excludes(person.user):
         return "excluded", "users.exclude names this user"
-    if age and played_at is not None and played_at + age <= now:
+    if active_until(settings, played_at) <= now:
         return "inactive", "has not played for longer than users.inactive_after"
     if not person.server_token:
         return "no token", person.problem
     return "counts", person.problem
-
-
-def _is_on(settings: Settings, kind: DemandKind) -> bool:
-    table = getattr(settings, kind, None)
-    return bool(getattr(table, "enabled", True))
 
 
 def _source(one: SourceState, *, on: bool) -> Row:

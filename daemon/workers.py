@@ -6,6 +6,7 @@ import asyncio
 import math
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 
 from daemon.clock import Clock
 from daemon.dispatch import Dispatcher
@@ -86,6 +87,9 @@ class Workers:
                     continue
                 with self._arrays.during(task) if self._arrays else nullcontext():
                     await self._jobs.attend(task)
+                # Who found another task of this file meanwhile could not claim it, and waits for the bell.
+                if False and await self._store.run(partial(tasks.waits, array_path=task.file.array_path)):
+                    self._dispatcher.tasks_added.ring()
         finally:
             self._started[kind] -= 1
 

@@ -14,9 +14,9 @@ _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
 _WHILE_PLAYING = {DemandKind.PLAYING, DemandKind.PINNED}
 """For what else is wanted of a file that plays from the array, a copy would come too late."""
 _HYSTERESIS = 10
-"""A wish that is not urgent takes the place of another one only if that is worth so much less: else they take turns."""
+"""What is not needed before long takes another wish's place only if that is worth so much less: else they take turns."""
 _UNDER_WAY = 7 * 86_400.0
-"""Seconds for which what somebody has begun is likely to be gone on with any evening."""
+"""Seconds for which what somebody has begun, or listed, is likely to be watched any evening."""
 _NEAR = 3
 """So many episodes ahead are worth that something leaves for them; those after them take free room."""
 _SHOWS = {DemandKind.NEXT_UP, DemandKind.ON_DECK}
@@ -26,7 +26,7 @@ _AHEAD = {
     DemandKind.NEXT_UP: 2,
     DemandKind.ON_DECK: 0,
 }
-"""Up to which position a demand is needed so soon that disks may be woken for it: an evening's next episodes."""
+"""Up to which position a demand is needed before long: an evening's next episodes."""
 
 
 @dataclass(slots=True, eq=False)
@@ -65,11 +65,19 @@ class Wanted:
     now: float
 
     @cached_property
-    def urgent(self) -> bool:
-        """Say whether it is needed so soon that disks may be woken for it."""
+    def needed(self) -> bool:
+        """Say whether it is likely to be played before long, so that anything worth less leaves for it."""
         return any(
             demand.position <= _AHEAD.get(demand.kind, -1)
             and (demand.kind is not DemandKind.ON_DECK or self.now - demand.since < _UNDER_WAY)
+            for demand in self.want.demands
+        )
+
+    @property
+    def urgent(self) -> bool:
+        """Say whether disks may be woken for it."""
+        return self.needed or any(
+            demand.kind is DemandKind.WATCHLIST and not demand.position and self.now - demand.since < _UNDER_WAY
             for demand in self.want.demands
         )
 
@@ -88,13 +96,13 @@ class Wanted:
         """Return the least score of what never leaves for it."""
         if self.is_far:
             return 0
-        return self.score.value if self.urgent else self.score.value - _HYSTERESIS + 1
+        return self.score.value if self.needed else self.score.value - _HYSTERESIS + 1
 
     def displaces(self, victim: Held) -> bool:
         """Say whether it is worth so much more that the victim leaves for it."""
         if self.is_far or (victim.fresh and not self.breaks_min_stay):
             return False
-        if self.urgent:
+        if self.needed:
             return victim.score.value < self.score.value
         if not victim.holding.demands:
             # What was of use since the wish came up may well be once more.

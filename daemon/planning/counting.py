@@ -18,11 +18,14 @@ NEVER = 0.0
 _ALWAYS = {DemandKind.PLAYING, DemandKind.PINNED}
 
 
-class Counting:
-    """Says until when a demand counts. `titles` and `last_plays` are those of the users, by id.
+def active_until(settings: Settings, last_play: float | None) -> float:
+    """Return when somebody who played last then counts no more. Somebody of whom no play is known may be new."""
+    age = settings.users.inactive_after
+    return last_play + age if age and last_play is not None else inf
 
-    Somebody of whom no play is known may be new, and counts.
-    """
+
+class Counting:
+    """Says until when a demand counts. `titles` and `last_plays` are those of the users, by id."""
 
     def __init__(self, settings: Settings, titles: Mapping[str, str], last_plays: Mapping[str, float]) -> None:
         self._settings = settings
@@ -48,8 +51,7 @@ class Counting:
         return None if identifier and self._settings.users.excludes(user) else self._settings.users.of(user)
 
     def _of_user(self, user: str) -> float:
-        age, last = self._settings.users.inactive_after, self._last_plays.get(user)
-        return last + age if age and last is not None else inf
+        return active_until(self._settings, self._last_plays.get(user))
 
     def _of_kind(self, demand: Demand, person: UserSettings) -> float:
         settings = self._settings

@@ -53,7 +53,7 @@ class LibraryIndex:
     """Knows the movies and shows of all selected libraries in rows, and reads again only what has changed.
 
     Plex's ``contentChangedAt`` of a section (of old servers ``scannedAt``) says whether it did. A reading that fails
-    takes nothing away (R7): what is listed is put page by page, and what is not listed any more goes after the last
+    takes nothing away: what is listed is put page by page, and what is not listed any more goes after the last
     one, and only once Plex says of each that it is gone.
     """
 

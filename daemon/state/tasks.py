@@ -154,6 +154,12 @@ def finish(
     )
 
 
+def waits(connection: sqlite3.Connection, array_path: str) -> bool:
+    """Say whether a task waits for a file."""
+    sql = "SELECT 1 FROM tasks WHERE array_path = ? AND state = 'queued'"
+    return bool(select(connection, sql, to_db(array_path)))
+
+
 def put_back(
     connection: sqlite3.Connection, task_id: int, now: float, *, error: str, spent: bool, not_before: float = 0.0
 ) -> None:

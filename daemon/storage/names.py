@@ -40,16 +40,6 @@ def same_file(one: os.stat_result | None, other: os.stat_result | None) -> bool:
     return one is not None and other is not None and (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
 
 
-def is_still(before: Identity | None, after: Identity | None) -> bool:
-    """Say whether a file is unchanged but for its name; renaming may touch its ctime."""
-    return (
-        before is not None
-        and after is not None
-        and (before.device, before.inode, before.size, before.mtime_ns)
-        == (after.device, after.inode, after.size, after.mtime_ns)
-    )
-
-
 def give_name(old: str, new: str, *, old_folder: int, new_folder: int) -> None:
     """Rename, never over something: FileExistsError.
 

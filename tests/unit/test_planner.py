@@ -11,6 +11,7 @@ DAY = 86_400.0
 PLAYING = demand(DemandKind.PLAYING)
 NEXT = demand(DemandKind.NEXT_UP, position=1)
 WATCHLIST = demand(DemandKind.WATCHLIST)
+RECENT = demand(DemandKind.RECENT)
 
 
 def settings(**space: str) -> Settings:
@@ -222,6 +223,7 @@ def test_disks_are_woken_for_what_is_next_and_not_for_what_may_wait() -> None:
         "playing",
         "soon",
         "deck",
+        "listed",
     ]
 
 
@@ -231,4 +233,4 @@ def test_what_leaves_is_urgent_only_where_its_room_is_needed_soon() -> None:
 
     assert [one.urgent for one in planned(holdings=[old]).evictions] == [False]
     assert [one.urgent for one in planned([want("new", NEXT, size=20 * GB)], [old], tight).evictions] == [True]
-    assert [one.urgent for one in planned([want("new", WATCHLIST, size=20 * GB)], [old], tight).evictions] == [False]
+    assert [one.urgent for one in planned([want("new", RECENT, size=20 * GB)], [old], tight).evictions] == [False]
