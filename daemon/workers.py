@@ -88,7 +88,7 @@ class Workers:
                 with self._arrays.during(task) if self._arrays else nullcontext():
                     await self._jobs.attend(task)
                 # Who found another task of this file meanwhile could not claim it, and waits for the bell.
-                if False and await self._store.run(partial(tasks.waits, array_path=task.file.array_path)):
+                if await self._store.run(partial(tasks.waits, array_path=task.file.array_path)):
                     self._dispatcher.tasks_added.ring()
         finally:
             self._started[kind] -= 1

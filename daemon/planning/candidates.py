@@ -14,7 +14,7 @@ _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
 _WHILE_PLAYING = {DemandKind.PLAYING, DemandKind.PINNED}
 """For what else is wanted of a file that plays from the array, a copy would come too late."""
 _HYSTERESIS = 10
-"""What is not needed before long takes another wish's place only if that is worth so much less: else they take turns."""
+"""What is not needed before long takes another wish's place only if that is worth so much less; else they alternate."""
 _UNDER_WAY = 7 * 86_400.0
 """Seconds for which what somebody has begun, or listed, is likely to be watched any evening."""
 _NEAR = 3

@@ -66,7 +66,8 @@ def score(demands: Collection[Demand], now: float) -> Score:
     if not demands:
         return Score(0, "nobody wants it")
     best = max(demands, key=lambda demand: _of(demand, now))
-    further = len({demand.user for demand in demands}) - 1
+    # What is recent, trending or pinned speaks for nobody in particular.
+    further = len({demand.user for demand in demands} - {"", best.user})
     value = min(100, _of(best, now) + min(_FURTHER_USERS, further))
     return Score(value, _breakdown(best, further, now))
 

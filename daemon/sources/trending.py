@@ -23,7 +23,7 @@ _PAGES_HEADER = "X-Pagination-Page-Count"
 
 
 @dataclass(frozen=True, slots=True)
-class _Movie:
+class Movie:
     title: str
     guids: tuple[str, ...]
 
@@ -34,7 +34,7 @@ class _Charts:
 
     asked: tuple[str, str]
     at: float
-    movies: Sequence[_Movie]
+    movies: Sequence[Movie]
 
 
 class Trending:
@@ -90,7 +90,7 @@ class Trending:
             place += 1
         return Fetched(tuple(demanded), tuple(items.values()), tuple(unmatched))
 
-    async def _copies(self, movie: _Movie) -> list[Item]:
+    async def _copies(self, movie: Movie) -> list[Item]:
         """Return the movie as it is in the selected libraries; the index may still name what was deleted."""
         found = []
         for key, _ in await self._index.find(movie.guids, ItemType.MOVIE):
@@ -106,7 +106,7 @@ class Trending:
         known = await self._store.run(demands.all_demands)
         return {one.rating_key: one.since for one in known if one.kind is DemandKind.TRENDING}
 
-    async def _movies(self, now: float) -> Sequence[_Movie]:
+    async def _movies(self, now: float) -> Sequence[Movie]:
         settings = self._settings().trending
         client = settings.client_id.get_secret_value()
         if not client:
@@ -114,28 +114,30 @@ class Trending:
         asked = (settings.url, client)
         charts = self._charts
         if charts is None or charts.asked != asked or not charts.at <= now < charts.at + settings.refresh:
-            charts = self._charts = _Charts(asked, now, await self._ask(*asked))
+            charts = self._charts = _Charts(asked, now, await charts(self._outbound, *asked))
         return charts.movies
 
-    async def _ask(self, url: str, client: str) -> list[_Movie]:
-        headers = {
-            "Content-Type": "application/json",
-            "User-Agent": f"ondeckd/{__version__}",
-            "trakt-api-version": "2",
-            "trakt-api-key": client,
-        }
-        found: list[_Movie] = []
-        for page in range(1, _MOST_PAGES + 1):
-            params = {"page": str(page), "limit": str(_PAGE)}
-            reply = await self._outbound.ask(f"{url.rstrip('/')}/movies/trending", headers=headers, params=params)
-            movies, length = _read(reply)
-            found += movies
-            if page >= _pages(reply, page, length):
-                break
-        if not found:
-            # Somebody watches something at any moment.
-            raise RemoteUnavailable(f"{reply.host} names no movies")
-        return found
+
+async def charts(outbound: Outbound, url: str, client: str) -> list[Movie]:
+    """Return what Trakt lists, in its order. Raises RemoteError."""
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": f"ondeckd/{__version__}",
+        "trakt-api-version": "2",
+        "trakt-api-key": client,
+    }
+    found: list[Movie] = []
+    for page in range(1, _MOST_PAGES + 1):
+        params = {"page": str(page), "limit": str(_PAGE)}
+        reply = await outbound.ask(f"{url.rstrip('/')}/movies/trending", headers=headers, params=params)
+        movies, length = _read(reply)
+        found += movies
+        if page >= _pages(reply, page, length):
+            break
+    if not found:
+        # Somebody watches something at any moment.
+        raise RemoteUnavailable(f"{reply.host} names no movies")
+    return found
 
 
 def _pages(reply: Reply, page: int, length: int) -> int:
@@ -146,7 +148,7 @@ def _pages(reply: Reply, page: int, length: int) -> int:
     return page + 1 if length >= _PAGE else page
 
 
-def _read(reply: Reply) -> tuple[list[_Movie], int]:
+def _read(reply: Reply) -> tuple[list[Movie], int]:
     """Return the movies of a page that have an id, and how many there are on it."""
     rows = reply.json()
     if not isinstance(rows, list):
@@ -154,11 +156,11 @@ def _read(reply: Reply) -> tuple[list[_Movie], int]:
     return [movie for row in rows if (movie := _movie(row))], len(rows)
 
 
-def _movie(row: Any) -> _Movie | None:
+def _movie(row: Any) -> Movie | None:
     movie = row.get("movie") if isinstance(row, Mapping) else None
     ids = movie.get("ids") if isinstance(movie, Mapping) else None
     if not isinstance(movie, Mapping) or not isinstance(ids, Mapping):
         return None
     guids = tuple(f"{name}://{ids[name]}" for name in ("imdb", "tmdb") if isinstance(ids.get(name), str | int))
     title = f"{movie.get('title') or 'a movie without a title'} ({movie.get('year') or 'no year'})"
-    return _Movie(title, tuple(guid for guid in guids if not guid.endswith("://")))
+    return Movie(title, tuple(guid for guid in guids if not guid.endswith("://")))

@@ -59,7 +59,7 @@ class Watchlist:
 
     async def fetch(self, person: Person) -> Fetched:
         """Return what the person's list demands now. Raises PlexError or RemoteError; then what was known stands."""
-        listed = await self._listed(person)
+        listed = await listed_by(self._discover, person, self._owner_token())
         await self._index.ensure()
         found = [_Found(one, keys) for one, keys in zip(listed, await self._match(person, listed), strict=True)]
         keys = list(dict.fromkeys(key for one in found for key in one.keys))
@@ -70,20 +70,6 @@ class Watchlist:
             items=tuple(item for key in keys for item in items.get(key, ())),
             unmatched=tuple(one.listed.title for one in found if not any(key in items for key in one.keys)),
         )
-
-    async def _listed(self, person: Person) -> list[Listed]:
-        if person.account_token:
-            return await self._discover.watchlist(person.user.id, person.account_token)
-        owner = self._owner_token()
-        if person.role is Role.OWNER or not person.uuid or not owner:
-            raise RemoteRefused(person.problem or f"there is no plex.tv token of {person.user.title}")
-        try:
-            return await self._discover.friends_watchlist(owner, person.uuid)
-        except RemoteRefused as error:
-            raise RemoteRefused(
-                f"{error}: {person.user.title} can show it to friends (Account visibility), or a feed that holds it "
-                "can be named in watchlist.rss"
-            ) from None
 
     async def _match(self, person: Person, listed: Sequence[Listed]) -> list[tuple[str, ...]]:
         """Return the rating keys of each entry."""
@@ -150,3 +136,18 @@ class Watchlist:
                 for demand in demands(person.user.id, key, items.get(key, ()), moments[one.listed.id]):
                     made.setdefault(demand.rating_key, demand)
         return list(made.values())
+
+
+async def listed_by(discover: Discover, person: Person, owner: str) -> list[Listed]:
+    """Return a person's list: by the own token, else as friends see it, asked with the owner's. Raises RemoteError."""
+    if person.account_token:
+        return await discover.watchlist(person.user.id, person.account_token)
+    if person.role is Role.OWNER or not person.uuid or not owner:
+        raise RemoteRefused(person.problem or f"there is no plex.tv token of {person.user.title}")
+    try:
+        return await discover.friends_watchlist(owner, person.uuid)
+    except RemoteRefused as error:
+        raise RemoteRefused(
+            f"{error}: {person.user.title} can show it to friends (Account visibility), or a feed that holds it "
+            "can be named in watchlist.rss"
+        ) from None

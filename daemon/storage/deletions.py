@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
 
 from daemon.config import MappingSettings
 from daemon.errors import SourceChanged
-from daemon.model import File
+from daemon.model import Entry, File
 from daemon.storage.faults import translated
 from daemon.storage.paths import parts_below
 from daemon.storage.sites import Site
@@ -26,11 +28,47 @@ def demand_deleted(site: Site, replaced_by: Sequence[tuple[MappingSettings, File
     if not replaced_by:
         if seen.original in {At.OTHER, At.NEWER} or seen.copy in {At.NEWER, At.FOREIGN}:
             site.refuse("another file stands under its name by now")
+        if elsewhere := _link_elsewhere(site):
+            site.refuse(f"its link stands at {elsewhere} now")
         return
     for mapping, file in replaced_by:
         same = file.array_path == site.entry.file.array_path
         if not (_replaced(site, seen, file) if same else _stands(mapping, file)):
             raise SourceChanged(f"{file.array_path}, which takes its place, is not there as it was announced")
+
+
+def _link_elsewhere(site: Site) -> str:
+    """Return where below the array somebody has put the link to the copy, if anywhere.
+
+    All of it is looked through: with links the copy may be the only one, and a link is moved as easily as a file.
+    """
+    entry = site.entry
+    if not entry.link:
+        return ""
+    with translated(site.mapping.array):
+        for folder, folders, names in os.walk(site.mapping.array, onerror=_raise):
+            for name in (*names, *folders):
+                path = os.path.join(folder, name)  # noqa: PTH118 - surrogates, and a hundred thousand of them
+                if path != entry.file.array_path and _leads_to(path, entry):
+                    return path
+    return ""
+
+
+def _leads_to(path: str, entry: Entry) -> bool:
+    try:
+        text = os.readlink(path)  # noqa: PTH115 - see above
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # it is no link
+            return False
+        raise
+    target = os.path.normpath(os.path.join(os.path.dirname(path), text))  # noqa: PTH118, PTH120 - see above
+    return text == entry.link or target == entry.file.cache_path
+
+
+def _raise(error: OSError) -> None:
+    raise error
 
 
 def _replaced(site: Site, seen: Seen, new: File) -> bool:

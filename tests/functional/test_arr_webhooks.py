@@ -132,6 +132,21 @@ async def test_a_deleted_file_of_another_size_is_not_the_one_that_is_cached(home
     assert home.backup().read_bytes() == OLD
 
 
+@pytest.mark.parametrize("home", ["symlink+backup", "symlink+remove"], indirect=True)
+@pytest.mark.parametrize("place", ["Show/pilot.mkv", "Elsewhere/Deep/er/pilot.mkv"])
+async def test_a_link_that_somebody_has_moved_anywhere_keeps_what_sonarr_gives_up(home: Household, place: str) -> None:
+    sonarr = Arr(home)
+    await home.cache()
+    moved = home.original(place)
+    moved.parent.mkdir(parents=True, exist_ok=True)
+    home.original(E1).rename(moved)
+
+    await sonarr.says(arr.deleted(f"{TV}/{E1}", len(OLD)))
+
+    assert moved.read_bytes() == OLD
+    assert [entry.file.plex_path for entry in await home.entries()] == [f"{TV}/{E1}"]
+
+
 @one
 async def test_what_they_only_missed_stays(home: Household) -> None:
     sonarr = Arr(home)

@@ -47,6 +47,12 @@ def test_each_further_user_adds_a_little(users: int, value: int, said: str) -> N
     assert (found.value, found.why) == (value, f"on_deck 70, {said}")
 
 
+def test_what_speaks_for_nobody_in_particular_is_no_further_user() -> None:
+    found = score([wish(DemandKind.ON_DECK), wish(DemandKind.RECENT, user=""), wish(DemandKind.TRENDING, user="")], NOW)
+
+    assert found.why == "on_deck 70"
+
+
 def test_of_several_demands_the_best_counts() -> None:
     found = score([wish(DemandKind.ON_DECK, days=30), wish(DemandKind.WATCHLIST), wish(DemandKind.TRENDING)], NOW)
 
