@@ -11,7 +11,7 @@ from daemon.model import Changes, File, Item, Retention, TaskKind
 from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.reconcile import Reconcile
-from daemon.state import demands, ledger, pins, plays, tasks
+from daemon.state import demands, ledger, pins, plays, sources, tasks
 from daemon.state.store import Connection, Store
 from daemon.targets import rating_key_in
 from handlers.retention import released
@@ -58,6 +58,7 @@ class ByHand:
 
         def work(connection: Connection) -> None:
             demands.put_items(connection, items)
+            sources.accept(connection, [item.rating_key for item in items])
             kept = tuple(Retention(item.rating_key, "", keep, "asked for") for item in items)
             demands.apply(connection, Changes(put_retentions=kept))
             for file in files:
@@ -93,6 +94,7 @@ class ByHand:
                 wishes = demands.demands_of_item(connection, key)
                 kept = demands.retentions_of_item(connection, key)
                 demands.apply(connection, released(wishes, kept))
+            sources.decline(connection, affected, now)
             for file in files:
                 ended.extend(tasks.take_back_waiting(connection, file.array_path, now))
                 if ledger.get_entry(connection, file.array_path):

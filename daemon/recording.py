@@ -20,7 +20,7 @@ from daemon.model import (
     Watched,
 )
 from daemon.situation import counting
-from daemon.state import demands, ledger, plays, tasks
+from daemon.state import demands, ledger, plays, sources, tasks
 from daemon.state.store import Connection
 
 
@@ -36,6 +36,8 @@ def record(
         if not isinstance(event, Watched):
             ledger.mark_played(connection, paths, event.at)
             tasks.forgive(connection, paths)
+        if isinstance(event, PlaybackStarted):
+            sources.accept(connection, [item.rating_key])
     demands.apply(connection, _react(connection, event, item, following, settings))
     user = event.user if isinstance(event, Watched) else event.play.user
     if settings.users.inactive_after and user.id:

@@ -47,7 +47,7 @@ class Outside:
 
 def counting(connection: Connection, settings: Settings) -> Counting:
     """Return what says which demands count, as the users are now."""
-    return Counting(settings, demands.users(connection), sources.last_plays(connection))
+    return Counting(settings, demands.users(connection), sources.last_plays(connection), sources.declined(connection))
 
 
 class _Files:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from math import inf
+from types import MappingProxyType
 
 from daemon.config import Settings
 from daemon.model import Demand, DemandKind, User
@@ -25,9 +26,19 @@ def active_until(settings: Settings, last_play: float | None) -> float:
 
 
 class Counting:
-    """Says until when a demand counts. `titles` and `last_plays` are those of the users, by id."""
+    """Says until when a demand counts. `titles` and `last_plays` are those of the users, by id.
 
-    def __init__(self, settings: Settings, titles: Mapping[str, str], last_plays: Mapping[str, float]) -> None:
+    `declined` says when somebody evicted an item by hand, by rating key: what was wished before counts no more.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        titles: Mapping[str, str],
+        last_plays: Mapping[str, float],
+        declined: Mapping[str, float] = MappingProxyType({}),
+    ) -> None:
+        self._declined = declined
         self._settings = settings
         self._titles = titles
         self._last_plays = last_plays
@@ -37,6 +48,8 @@ class Counting:
         """Return when the demand ceases to count, in seconds since the epoch; None: not by itself."""
         if demand.kind in _ALWAYS:
             return None
+        if demand.since <= self._declined.get(demand.rating_key, -inf):
+            return NEVER
         if demand.user not in self._people:
             self._people[demand.user] = self._person(demand.user)
         person = self._people[demand.user]

@@ -253,6 +253,7 @@ def forget_idle(connection: sqlite3.Connection, before: float) -> None:
         "JOIN entries USING (plex_path))"
     )
     connection.execute("DELETE FROM watched WHERE at < ?", (before,))
+    connection.execute("DELETE FROM declined WHERE at < ?", (before,))
 
 
 def due(connection: sqlite3.Connection, now: float) -> tuple[list[Demand], list[Retention]]:

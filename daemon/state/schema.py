@@ -110,6 +110,9 @@ MIGRATIONS: tuple[str, ...] = (
 
     CREATE INDEX plays_by_item ON plays (rating_key, stopped_at);
 
+    -- What somebody evicted by hand: wishes that are older than that do not count.
+    CREATE TABLE declined (rating_key TEXT PRIMARY KEY, at REAL NOT NULL) WITHOUT ROWID;
+
     CREATE TABLE pins (
         rating_key TEXT PRIMARY KEY, type TEXT NOT NULL, title TEXT NOT NULL, since REAL NOT NULL
     ) WITHOUT ROWID;

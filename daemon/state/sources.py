@@ -73,6 +73,21 @@ def put_people(connection: sqlite3.Connection, people: Iterable[tuple[User, str]
         connection.execute("UPDATE users SET role = ? WHERE id = ?", (role, user.id))
 
 
+def decline(connection: sqlite3.Connection, keys: Iterable[str], now: float) -> None:
+    """Record that somebody does not want these items on the cache, whatever was wished so far."""
+    connection.executemany("INSERT OR REPLACE INTO declined VALUES (?, ?)", [(key, now) for key in keys])
+
+
+def accept(connection: sqlite3.Connection, keys: Iterable[str]) -> None:
+    """Take that back."""
+    connection.executemany("DELETE FROM declined WHERE rating_key = ?", [(key,) for key in keys])
+
+
+def declined(connection: sqlite3.Connection) -> dict[str, float]:
+    """Return what was declined, and when, by rating key."""
+    return dict(select(connection, "SELECT rating_key, at FROM declined"))
+
+
 def last_plays(connection: sqlite3.Connection) -> dict[str, float]:
     """Return when each user last played anything, where that is known."""
     return dict(select(connection, "SELECT id, last_played_at FROM users WHERE last_played_at IS NOT NULL"))

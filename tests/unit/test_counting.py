@@ -31,7 +31,11 @@ def until(
 
 @pytest.mark.parametrize("kind", DemandKind)
 def test_without_limits_a_demand_that_is_switched_on_counts_for_as_long_as_it_stands(kind: DemandKind) -> None:
-    settings = {"on_deck": {"max_age": "0"}, "recent": {"enabled": True, "max_age": "0"}, "trending": {"enabled": True, "client_id": "x"}}
+    settings = {
+        "on_deck": {"max_age": "0"},
+        "recent": {"enabled": True, "max_age": "0"},
+        "trending": {"enabled": True, "client_id": "x"},
+    }
 
     assert until(kind, settings) is None
 
@@ -76,7 +80,10 @@ def test_only_so_many_episodes_and_films_count_as_the_settings_say() -> None:
     assert until(DemandKind.WATCHLIST, {"watchlist": {"episodes": 2}}, position=1) is None
     assert until(DemandKind.WATCHLIST, {"watchlist": {"episodes": 2}}, position=2) == NEVER
     assert until(DemandKind.WATCHLIST, {"watchlist": {"episodes": 0}}, show="") is None
-    assert until(DemandKind.TRENDING, {"trending": {"enabled": True, "movies": 2, "client_id": "x"}}, position=2, user="") == NEVER
+    assert (
+        until(DemandKind.TRENDING, {"trending": {"enabled": True, "movies": 2, "client_id": "x"}}, position=2, user="")
+        == NEVER
+    )
 
 
 def test_what_plays_and_what_is_pinned_always_counts() -> None:
@@ -84,3 +91,12 @@ def test_what_plays_and_what_is_pinned_always_counts() -> None:
 
     assert until(DemandKind.PLAYING, settings, last_plays={BOB: 0.0}) is None
     assert until(DemandKind.PINNED, settings, user="") is None
+
+
+@pytest.mark.parametrize("kind", [DemandKind.ON_DECK, DemandKind.WATCHLIST, DemandKind.RECENT, DemandKind.NEXT_UP])
+def test_what_was_evicted_by_hand_counts_again_only_by_a_newer_wish(kind: DemandKind) -> None:
+    settings = build({"recent": {"enabled": True}})
+    wish = Demand("7", kind, BOB, NOW)
+
+    assert Counting(settings, TITLES, {}, {"7": NOW}).until(wish) == NEVER
+    assert Counting(settings, TITLES, {}, {"7": NOW - 1, "8": NOW + 1}).until(wish) != NEVER
