@@ -33,6 +33,11 @@ async def _deck(house: House) -> dict[str, str]:
 async def _seen_half(house: House, movie: str) -> None:
     engine = house.plex.engine
     session = await engine.play(house.plex.people.owner, movie)
+
+    async def plays() -> bool:
+        return bool((await house.get("/api/v1/sessions"))["items"])
+
+    await house.until(plays)
     await engine.seek(session, house.library[movie].seconds / 2)
     await engine.stop(session)
 
