@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from daemon.clock import Clock
@@ -11,8 +12,8 @@ from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import TaskState
 from daemon.plex.listener import Listener
-from daemon.state import ledger, tasks
-from daemon.state.store import Store
+from daemon.state import ledger, sources, tasks
+from daemon.state.store import Connection, Store
 
 
 class Figures:
@@ -39,6 +40,8 @@ class Figures:
         self._cached = (0, 0)
         self._counts: dict[str, int] = {}
         metrics.watch_cached(lambda: self._cached)
+        self._failing: Counter[str] = Counter()
+        metrics.watch_sources(lambda: self._failing)
         metrics.watch_tasks(lambda: {TaskState(name): count for name, count in self._counts.items()})
         metrics.watch_notifications(lambda: self._listener.notifications.connected, self._notification_age)
 
@@ -51,10 +54,12 @@ class Figures:
                     await self._refresh(tell)
 
     async def _refresh(self, tell: Callable[[str], None]) -> None:
-        files, counts, held = await self._store.run(
-            lambda connection: (ledger.totals(connection), tasks.counts(connection), ledger.by_mapping(connection))
-        )
-        self._cached, self._counts = files, counts
+        def read(connection: Connection) -> tuple[tuple[int, int], dict[str, int], dict[str, int], list[str]]:
+            failing = [str(one.kind) for one in sources.states(connection) if one.failed_since is not None]
+            return ledger.totals(connection), tasks.counts(connection), ledger.by_mapping(connection), failing
+
+        self._cached, self._counts, held, failing = await self._store.run(read)
+        self._failing = Counter(failing)
         known = {mapping.name for mapping in self._live.mappings.all}
         self._health.stranded = {name: count for name, count in held.items() if name not in known}
         tell(self._line())

@@ -9,7 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram, Info, gener
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from daemon.model import TaskState
+from daemon.model import DemandKind, TaskState
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 """The type of what `Metrics.text` returns."""
@@ -17,6 +17,10 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 _COPY = (0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1800)
 _REACTION = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 _REQUEST = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+
+
+_READ = tuple(kind for kind in DemandKind if kind not in {DemandKind.PLAYING, DemandKind.NEXT_UP})
+"""The kinds of demands that are read from sources."""
 
 
 class _Live(Collector):
@@ -28,6 +32,7 @@ class _Live(Collector):
         self.connected: Callable[[], bool] = lambda: False
         self.age: Callable[[], float | None] = lambda: None
         self.arrays: Callable[[], Mapping[str, bool]] = dict
+        self.failing: Callable[[], Mapping[str, int]] = dict
 
     def collect(self) -> Iterator[Metric]:
         files, size = self.cached()
@@ -42,6 +47,13 @@ class _Live(Collector):
         yield GaugeMetricFamily(
             "ondeckd_notifications_connected", "1 while Plex's notifications arrive.", int(self.connected())
         )
+        failing = GaugeMetricFamily(
+            "ondeckd_sources_failing", "Sources that cannot be read now, of all users.", labels=["kind"]
+        )
+        counts_by_kind = self.failing()
+        for kind in _READ:
+            failing.add_metric([kind], counts_by_kind.get(kind, 0))
+        yield failing
         arrays = GaugeMetricFamily("ondeckd_array_awake", "1 while the mapping's array is awake.", labels=["mapping"])
         for mapping, awake in self.arrays().items():
             arrays.add_metric([mapping], int(awake))
@@ -129,6 +141,10 @@ class Metrics:
     def watch_cached(self, cached: Callable[[], tuple[int, int]]) -> None:
         """Take number and bytes of the cached files from `cached` at each scrape; it must not block."""
         self._live.cached = cached
+
+    def watch_sources(self, failing: Callable[[], Mapping[str, int]]) -> None:
+        """Take from `failing`, at each scrape, how many sources of each kind fail; it must not block."""
+        self._live.failing = failing
 
     def watch_arrays(self, arrays: Callable[[], Mapping[str, bool]]) -> None:
         """Take from `arrays`, at each scrape, whether each mapping's array is awake; it must not block."""

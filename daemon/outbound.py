@@ -25,6 +25,8 @@ _SHORT = 5.0
 _AGAIN = 60.0
 """Seconds to leave a service alone that asks for fewer requests and does not say how long."""
 _LONGEST = 86_400.0
+_SILENT = 30.0
+"""Seconds for which a service that has not answered at all is not asked: nobody else waits for it as long."""
 _NOT_MODIFIED, _NOT_FOUND, _BUSY = 304, 404, 429
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _REFUSED = frozenset({401, 403, 422, 498})
@@ -67,6 +69,8 @@ class Outbound:
         self._patience = patience
         self._session: aiohttp.ClientSession | None = None
         self._busy_until: dict[str, float] = {}
+        self._silent_until: dict[str, float] = {}
+        self._heard_at: dict[str, float] = {}
 
     async def __aenter__(self) -> Self:
         timeout = aiohttp.ClientTimeout(total=self._patience)
@@ -107,17 +111,21 @@ class Outbound:
         assert self._session is not None, "the client is not open"
         host = urlsplit(url).netloc.rpartition("@")[2]
         self._demand_patience(host)
+        began = self._clock.now()
         try:
             # A redirect would carry the token to whoever it names.
             async with self._session.request(
                 method, url, headers=headers, params=params, json=body, allow_redirects=False
             ) as answer:
+                self._heard_at[host] = self._clock.now()
                 self._demand_success(host, answer)
                 text = await _text(host, answer)
                 etag = answer.headers.get("ETag", "")
                 return Reply(host, text, dict(answer.headers), etag, answer.status == _NOT_MODIFIED)
         except TimeoutError:
-            raise RemoteUnavailable(f"{host} does not answer in time") from None
+            if self._heard_at.get(host, 0.0) < began:
+                self._silent_until[host] = self._clock.now() + _SILENT
+            raise RemoteUnavailable(_late(host)) from None
         except (aiohttp.ClientError, OSError, ValueError) as error:
             raise RemoteUnavailable(f"{host} cannot be reached: {type(error).__name__}") from None
 
@@ -125,6 +133,8 @@ class Outbound:
         left = self._busy_until.get(host, 0.0) - self._clock.now()
         if left > 0:
             raise RemoteBusy(_busy(host), after=left)
+        if self._silent_until.get(host, 0.0) > self._clock.now():
+            raise RemoteUnavailable(_late(host))
 
     def _demand_success(self, host: str, answer: aiohttp.ClientResponse) -> None:
         status = answer.status
@@ -167,6 +177,10 @@ def _after(text: str, now: float) -> float:
 def _busy(host: str) -> str:
     """Return what is said of it: the same for as long as it lasts, so that it is said once."""
     return f"{host} asks for fewer requests (429)"
+
+
+def _late(host: str) -> str:
+    return f"{host} does not answer in time"
 
 
 def _may_pass(error: BaseException) -> bool:

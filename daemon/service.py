@@ -18,7 +18,7 @@ from daemon.plex.listener import Listener
 from daemon.progress import Progress
 from daemon.refreshing import Refresher
 from daemon.situation import survey
-from daemon.state import demands, ledger, tasks
+from daemon.state import demands, ledger, sources, tasks
 from daemon.state.store import Connection, Store
 from daemon.web.service import Check, Listing, Query
 from daemon.workers import Workers
@@ -56,8 +56,8 @@ class DaemonService:
 
     async def status(self) -> dict[str, Any]:
         """Return one document that says how the daemon is."""
-        (files, size), counts = await self._store.run(
-            lambda connection: (ledger.totals(connection), tasks.counts(connection))
+        (files, size), counts, failing = await self._store.run(
+            lambda connection: (ledger.totals(connection), tasks.counts(connection), sources.failing(connection))
         )
         checks = self.readiness()
         return {
@@ -70,6 +70,10 @@ class DaemonService:
             "cached_bytes": size,
             "sessions": len(self._listener.plays()),
             "tasks": {state: counts.get(state, 0) for state in TaskState},
+            "failing_sources": [
+                {"kind": one.kind, "user": name, "since": views.iso(one.failed_since), "why": one.problem}
+                for name, one in failing
+            ],
         }
 
     async def files(self, query: Query) -> Listing:
@@ -82,7 +86,8 @@ class DaemonService:
             shown = [task for task in found if task.state is not TaskState.FAILED or task.not_before > now]
             holdings, wants = survey(connection, self._live.mappings, now)
             rows = views.file_rows(holdings, wants, shown, demands.users(connection), min_stay, now)
-            return page(rows, query, "plex_path")
+            keys = ledger.keys_of_files(connection)
+            return page((row | {"rating_keys": keys.get(row["plex_path"], [])} for row in rows), query, "plex_path")
 
         return await self._store.run(read)
 

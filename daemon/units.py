@@ -14,7 +14,7 @@ SIZES_OR_PERCENT = (
     'a number and a unit: "500MB", "50 GiB", "3.7TB" (KB MB GB TB, KiB MiB GiB TiB), '
     'or a share: "80%", "7.5%"; "0" switches off'
 )
-WINDOWS = 'two times of day: "02:00-06:00"; "" for any time'
+WINDOWS = 'two times of day: "02:00-06:00"; "": work waits three days'
 
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 _LONGEST = 100 * 365 * 86400

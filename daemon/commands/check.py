@@ -12,6 +12,7 @@ import click
 
 from daemon.clock import Clock
 from daemon.commands.check_links import link_lines
+from daemon.commands.check_sources import source_lines
 from daemon.commands.findings import EXIT_CONFIG, Line, space_lines
 from daemon.config import Loaded, Settings, missing_to_run, state_directory
 from daemon.errors import PlexError, PlexUnauthorized, StateError, UnmappedPath
@@ -111,10 +112,11 @@ async def _plex(settings: Settings, directory: Path) -> list[Line]:
             sections = await library.sections()
             people = await library.accounts() if settings.users.exclude or settings.users.people else []
             links = [line async for line in link_lines(library, settings, directory)]
+            sources = await source_lines(library, settings, directory)
         except PlexError as error:
             what = "plex.token" if isinstance(error, PlexUnauthorized) else "plex.url, unless Plex is only down"
             return [Line("plex", "fault", f"{plex.url}: {error}; change {what}", EXIT_UNAVAILABLE)]
-    return [*lines, *_libraries(sections, settings), *links, *_strangers(people, settings)]
+    return [*lines, *_libraries(sections, settings), *links, *sources, *_strangers(people, settings)]
 
 
 def _strangers(people: Iterable[User], settings: Settings) -> Iterator[Line]:

@@ -45,6 +45,13 @@ def show_status(status: Row, *, as_json: bool) -> None:
     output.print_line()
     checks = [(check["name"], "ok" if check["ok"] else "failed", check["text"]) for check in status["checks"]]
     output.print_table(("check", "", ""), checks)
+    failing = [
+        (f"{one['kind']} of {one['user']}" if one["user"] else one["kind"], f"{moment(one['since'])} UTC", one["why"])
+        for one in status["failing_sources"]
+    ]
+    if failing:
+        output.print_line()
+        output.print_table(("source that fails", "since", ""), failing)
 
 
 def show_plan(plan: Row, *, as_json: bool) -> None:
@@ -89,13 +96,16 @@ def _cache(row: Row) -> str:
     return f"cache of {', '.join(row['mappings'])}: {moves}{after}"
 
 
+_IN_FULL = 3
+
+
 def show_files(listing: Row, target: str, *, as_json: bool) -> None:
     """Print a list of files; the one that `target` names (a rating key, a path, or a part of one) in full."""
     found = [row for row in listing["items"] if _is_named(row, target)]
     if not found:
         found = [row for row in listing["items"] if target.casefold() in row["plex_path"].casefold()]
         found = found if len(found) == 1 else []
-    if as_json or not target or not found:
+    if as_json or not target or not 0 < len(found) <= _IN_FULL:
         show_list("files", listing, as_json=as_json)
         return
     for row in found:
@@ -103,8 +113,7 @@ def show_files(listing: Row, target: str, *, as_json: bool) -> None:
 
 
 def _is_named(row: Row, target: str) -> bool:
-    keys = {demand["rating_key"] for demand in row["demands"]}
-    return target in {row["plex_path"], row["array_path"], row["cache_path"], *keys}
+    return target in {row["plex_path"], row["array_path"], row["cache_path"], *row["rating_keys"]}
 
 
 def show_file(row: Row) -> None:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -63,6 +63,10 @@ def plan(context: Context, as_json: bool) -> None:
     _run(context, work)
 
 
+_MOST = 1000
+"""Rows that the daemon gives at once."""
+
+
 def _part_of_a_list(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options of a command that shows a list."""
     for option in (
@@ -70,7 +74,7 @@ def _part_of_a_list(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--sort", default="", help="A field to sort by; -FIELD: the largest first."),
         click.option("--query", "-q", "q", default="", help="Show only what contains this."),
         click.option("--offset", type=click.IntRange(0), default=0, help="Leave out so many before."),
-        click.option("--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Show so many."),
+        click.option("--limit", type=click.IntRange(1, _MOST), default=100, show_default=True, help="Show so many."),
     ):
         command = option(command)
     return command
@@ -87,7 +91,7 @@ _KEY_IN_URL = re.compile(r"metadata(?:/|%2F)(\d+)", re.IGNORECASE)
 def files(context: Context, /, *, target: str, as_json: bool, **asked: str | int) -> None:
     """Show the files on the cache and on their way: why, for whom, until when.
 
-    TARGET (a rating key, a Plex URL, a path, or some text) shows what it names; a single file in full.
+    TARGET (a rating key, a Plex URL, a path, or some text) shows what it names; few files in full.
     """
     from daemon.commands import listings  # noqa: PLC0415 - likewise
 
@@ -98,10 +102,27 @@ def files(context: Context, /, *, target: str, as_json: bool, **asked: str | int
         query["q"] = wanted[-_LONGEST_SEARCH:]
 
     async def work(client: Client) -> int:
-        listings.show_files(await client.get("files", query), wanted, as_json=as_json)
+        listing = await (_named(client, query, wanted) if wanted.isdigit() else client.get("files", query))
+        listings.show_files(listing, wanted, as_json=as_json)
         return 0
 
     _run(context, work)
+
+
+async def _named(client: Client, query: Mapping[str, str], key: str) -> dict[str, Any]:
+    """Return the files of a movie, an episode or a show, however many others hold its digits somewhere."""
+    rows: list[dict[str, Any]] = []
+    total = 1
+    while len(rows) < total:
+        part = await client.get("files", {**query, "offset": str(len(rows)), "limit": str(_MOST)})
+        total = part["total"] if part["items"] else 0
+        rows += part["items"]
+    found = [row for row in rows if key in row["rating_keys"]]
+    if not found:
+        click.echo(f"no file of the rating key {key} is on the cache or on its way", err=True)
+        found = [row for row in rows if key in row["plex_path"]]
+    start = int(query["offset"])
+    return {"items": found[start : start + int(query["limit"])], "total": len(found)}
 
 
 def _list_command(name: str, text: str) -> click.Command:

@@ -46,6 +46,10 @@ def _sizes(context: click.Context, option: click.Parameter, given: tuple[str, ..
     return tuple(sizes)
 
 
+_DECIDING = ("playback", "on_deck", "watchlist", "recent", "trending", "users", "retention", "schedule")
+"""The tables of settings that say what is cached and for how long."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Wish:
     """What is asked for, beside where the history comes from."""
@@ -204,7 +208,7 @@ def _generated(wish: _Wish, recipes: Sequence[Recipe]) -> None:
     with _progress("replays") as tell:
         cases = measure(recipes, capacities, wish.settings, tell)
     first = recipes[0]
-    about = f"{first.days} days of each household, seed {first.seed}."
+    about = f"{first.days} days of each household, seed {first.seed}, with {_differing(wish.settings)}."
     text = page(cases, command=_command(wish, recipes, capacities), about=about)
     if wish.write:
         wish.write.write_text(text, encoding="utf-8")
@@ -222,6 +226,19 @@ def _command(wish: _Wish, recipes: Sequence[Recipe], capacities: Sequence[Size])
     words += [f"--kind {recipe.kind}" for recipe in recipes if len(recipes) < len(KINDS)]
     words += [f"--capacity {capacity}" for capacity in capacities if wish.capacities]
     return " ".join([*words, *([f"--write {wish.write}"] if wish.write else [])])
+
+
+def _differing(settings: Settings) -> str:
+    """Return which of the settings that decide differ from the defaults."""
+    from daemon.settings.tree import dotted, flat  # noqa: PLC0415 - likewise
+
+    defaults = flat(Settings())
+    found = {
+        dotted(key): value
+        for key, value in flat(settings).items()
+        if key[0] in _DECIDING and value != defaults.get(key)
+    }
+    return ", ".join(f"{key} = {str(value).lower()}" for key, value in found.items()) or "the settings as they ship"
 
 
 def _one(wish: _Wish, history: History) -> None:

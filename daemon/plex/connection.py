@@ -26,7 +26,8 @@ from daemon import __version__
 from daemon.clock import Clock
 from daemon.errors import PlexError, PlexNotFound, PlexUnauthorized, PlexUnavailable
 
-THREADS = 4
+THREADS = 12
+"""More than all sources need that are read at once, two requests each: a play must not wait behind them."""
 _CONNECT = 4.0
 PATIENCE = 10.0
 _WHOLE = 3

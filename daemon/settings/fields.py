@@ -28,6 +28,7 @@ _ANY_DAY = datetime(2000, 1, 1, tzinfo=UTC)
 LOCAL_PATHS = 'an absolute path below the root: "/mnt/cache/tv"'
 PLEX_PATHS = r'an absolute path as Plex sees it: "/data/tv" or "D:\TV"'
 URLS = '"http://HOST:PORT" or "https://HOST", without a user, a password or a query'
+FEEDS = 'the whole address of a feed: "https://rss.plex.tv/…"'
 LISTENS = '"HOST:PORT": "127.0.0.1:5757", "[::1]:5757", "0.0.0.0:5757"'
 CRONS = 'five fields as cron has them: minute hour day month weekday, as in "15 */2 * * *" or "0 4 * * MON-FRI"'
 
@@ -189,6 +190,19 @@ def _token(value: object) -> object:
     return value
 
 
+def _feed(value: object) -> object:
+    """Refuse what is no address of a feed. What is not text is left for pydantic to name."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value
+    if isinstance(text, str):
+        try:
+            parts = urlsplit(text)
+        except ValueError:
+            raise WrongValue("is not an address", FEEDS) from None
+        if parts.scheme not in {"http", "https"} or not parts.hostname or " " in text:
+            raise WrongValue("is not an address", FEEDS)
+    return value
+
+
 Duration = Annotated[float, BeforeValidator(parse_duration)]
 PositiveDuration = Annotated[Duration, Field(gt=0)]
 Amount = Annotated[Size, BeforeValidator(Size.parse_absolute)]
@@ -208,4 +222,5 @@ Token = Annotated[SecretStr, BeforeValidator(_token)]
 # A list in the file becomes a tuple here: settings cannot be changed in passing.
 Names = Annotated[tuple[Annotated[str, BeforeValidator(_name_or_id)], ...], Field(strict=False)]
 Networks = Annotated[tuple[Annotated[str, BeforeValidator(_network)], ...], Field(strict=False)]
+Feeds = Annotated[tuple[Annotated[SecretStr, BeforeValidator(_feed)], ...], Field(strict=False)]
 Secrets = Annotated[tuple[SecretStr, ...], Field(strict=False)]

@@ -1,7 +1,6 @@
 """The settings tree. Names are those of the TOML tables, values are checked one by one.
 
-Durations are seconds as float, 0.0 for "off". What one value says about another is checked in
-`daemon.settings.checks`. Secrets are `SecretStr`, which prints as stars.
+Durations are seconds, 0.0 for "off". Several values are compared in `daemon.settings.checks`. Secrets print as stars.
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ from daemon.settings.fields import (
     Anchor,
     Cron,
     Duration,
+    Feeds,
     Listen,
     LocalPath,
     Name,
@@ -104,7 +104,7 @@ class WatchlistSettings(_Table):
     enabled: bool = True
     episodes: Count = 3
     max_age: Duration = 0.0
-    rss: Secrets = ()
+    rss: Feeds = ()
 
 
 class RecentSettings(_Table):

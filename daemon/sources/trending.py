@@ -24,6 +24,8 @@ _PAGES_HEADER = "X-Pagination-Page-Count"
 
 @dataclass(frozen=True, slots=True)
 class Movie:
+    """A movie of the list, with the ids by which it is found."""
+
     title: str
     guids: tuple[str, ...]
 
@@ -114,11 +116,11 @@ class Trending:
         asked = (settings.url, client)
         charts = self._charts
         if charts is None or charts.asked != asked or not charts.at <= now < charts.at + settings.refresh:
-            charts = self._charts = _Charts(asked, now, await charts(self._outbound, *asked))
+            charts = self._charts = _Charts(asked, now, await read_charts(self._outbound, *asked))
         return charts.movies
 
 
-async def charts(outbound: Outbound, url: str, client: str) -> list[Movie]:
+async def read_charts(outbound: Outbound, url: str, client: str) -> list[Movie]:
     """Return what Trakt lists, in its order. Raises RemoteError."""
     headers = {
         "Content-Type": "application/json",

@@ -147,6 +147,15 @@ def linked(connection: sqlite3.Connection, mapping: str) -> list[tuple[Entry, st
     return [(entry(row[:-1]), row[-1]) for row in select(connection, sql, mapping)]
 
 
+def keys_of_files(connection: sqlite3.Connection) -> dict[str, list[str]]:
+    """Return by path (as Plex sees it) what names a file: the rating keys of its items and of their shows."""
+    sql = "SELECT f.plex_path, f.rating_key, i.show FROM item_files AS f JOIN items AS i USING (rating_key)"
+    found: dict[str, list[str]] = {}
+    for path, key, show in select(connection, sql):
+        found.setdefault(from_db(path), []).extend(one for one in (key, show) if one)
+    return found
+
+
 def is_cached(connection: sqlite3.Connection, plex_paths: Iterable[str]) -> bool:
     """Say whether all these files (as Plex sees them) are on the cache; no files: no."""
     answers = [

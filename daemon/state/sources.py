@@ -60,6 +60,12 @@ def states(connection: sqlite3.Connection) -> list[SourceState]:
     return [_state(row) for row in select(connection, f"SELECT {_STATE} FROM sources ORDER BY user, kind")]
 
 
+def failing(connection: sqlite3.Connection) -> list[tuple[str, SourceState]]:
+    """Return the sources that cannot be read now, each with its user's title (empty: of nobody in particular)."""
+    titles = demands.users(connection)
+    return [(titles.get(one.user, one.user), one) for one in states(connection) if one.failed_since is not None]
+
+
 def forget(connection: sqlite3.Connection, kind: DemandKind, user: str) -> None:
     """Drop all that a source said, because it is switched off or the user is gone for good."""
     connection.execute("DELETE FROM demands WHERE kind = ? AND user = ? AND play = ''", (kind, user))

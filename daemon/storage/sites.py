@@ -163,10 +163,9 @@ class Site:
         above, below = Path(self.mapping.array, *self.parts[:depth]), self.parts[depth + 1 :]
         with os.scandir(above) as items:
             beside = [item.name for item in items if item.is_dir(follow_symlinks=False)]
-        return any(self.leads_here(Path(above, name, *below)) for name in beside)
+        return any(self._leads_here(Path(above, name, *below)) for name in beside)
 
-    def leads_here(self, link: Path) -> bool:
-        """Say whether a link to the copy stands at a path."""
+    def _leads_here(self, link: Path) -> bool:
         try:
             text = os.readlink(link)  # noqa: PTH115 - as the link says it, not normalised
         except OSError as error:

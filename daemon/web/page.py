@@ -28,6 +28,8 @@ class Page:
 
     def __init__(self, context: WebContext, gate: Gate) -> None:
         self._service = context.service
+        self._household = context.household
+        self._pinner = context.pinner
         self._gate = gate
 
     def routes(self) -> list[web.RouteDef]:
@@ -40,11 +42,15 @@ class Page:
         sessions = await self._service.sessions(Query(limit=_ALL))
         tasks = await self._service.tasks(Query(limit=_ALL))
         files = await self._service.files(Query(limit=_FILES))
+        people = await self._household.users(Query(limit=_ALL)) if self._household else Listing()
+        pins = await self._pinner.pins() if self._pinner else []
         main = tag(
             "main",
             _summary(status, len(sessions.items)),
             _problems(status),
             _section("Playing now", _SESSION_HEADS, [_session(row) for row in sessions.items], sessions.total),
+            _section("People", _USER_HEADS, [_user(row) for row in people.items], people.total) if people.items else "",
+            _section("Pinned", _PIN_HEADS, [_pin(row) for row in pins], len(pins)) if pins else "",
             _section("Tasks", _TASK_HEADS, [_task(row) for row in _foremost(tasks)], tasks.total),
             _section("On the cache", _FILE_HEADS, [_file(row) for row in files.items], files.total),
         )
@@ -58,6 +64,8 @@ class Page:
 
 
 _SESSION_HEADS = ("What", "Who", "Where", "Read from", "At")
+_USER_HEADS = ("Who", "State", "On deck", "Watchlist", "Others")
+_PIN_HEADS = ("What", "Kind", "Cached", "")
 _TASK_HEADS = ("File", "Task", "State", "Done", "Why")
 _FILE_HEADS = ("File", "Size", "State", "Wanted", "Stays until", "")
 
@@ -178,8 +186,46 @@ def _file(row: _Row) -> tuple[str, ...]:
         figures.size(row.get("size") or 0),
         tag("span", state, class_=f"badge {_COLOURS.get(state, '')}"),
         figures.wishes(row.get("demands") or []),
-        _time(row.get("keep_until")),
+        _stays(row),
         button if state == "cached" else "",
+    )
+
+
+def _stays(row: _Row) -> str:
+    """Return until when a file stays; for what is wanted without an end there is no moment."""
+    wishes = row.get("demands") or []
+    ends = [wish.get("until") for wish in wishes]
+    if any(wish.get("kind") == "pinned" for wish in wishes):
+        return "for good"
+    if None in ends:
+        return "as long as it is wanted"
+    return _time(max([row.get("keep_until") or "", *ends]))
+
+
+def _user(row: _Row) -> tuple[str, ...]:
+    counts = row["state"] == "counts"
+    state = join(
+        tag("span", str(row["state"]), class_="badge good" if counts else "badge warn"),
+        tag("div", str(row["why"]), class_="note") if row["why"] else "",
+    )
+    sources = {one["kind"]: _source(one) for one in row["sources"]}
+    own = [sources.pop(kind, "") for kind in ("on_deck", "watchlist")]
+    others = (tag("div", f"{kind}: ", text) for kind, text in sources.items())
+    return (tag("span", str(row["title"]), class_="name"), state, *own, join(*others))
+
+
+def _source(row: _Row) -> Html:
+    failing = row["on"] and row["failing_since"]
+    return tag("span", figures.source(row), class_="failing" if failing else "note")
+
+
+def _pin(row: _Row) -> tuple[str, ...]:
+    target = str(row["rating_key"])
+    return (
+        tag("span", str(row["title"]), class_="name"),
+        str(row["type"]),
+        f"{row['cached_files']} of {figures.counted(row['files'])}, {figures.size(row['size'])} in all",
+        tag("button", "Unpin", type="button", data_post="/api/v1/unpin", data_target=target),
     )
 
 

@@ -120,6 +120,7 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
             cached_bytes=_WHOLE,
             sessions=_WHOLE,
             tasks=_object(**{state.value: _WHOLE for state in TaskState}),
+            failing_sources=_list(_object(kind=_TEXT, user=_TEXT, since=_TIME, why=_TEXT)),
         ),
         "File": _object(
             plex_path=_TEXT,
@@ -130,6 +131,7 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
             error=_MAYBE,
             score=_NUMBER,
             why=_TEXT,
+            rating_keys=_list(_TEXT),
             **_WANTED,
             cached_at=_TIME,
             keep_until=_TIME,

@@ -113,6 +113,26 @@ async def test_text_that_several_files_contain_lists_them(tmp_path: Path) -> Non
     assert as_json["total"] >= 1
 
 
+async def test_a_rating_key_finds_its_own_files_among_all_others(tmp_path: Path) -> None:
+    async with home(tmp_path) as house:
+        keys = await watching(house)
+        await house.until(lambda: house.is_cached(*keys[:6]))
+        movie = house.library.movies[0]
+        await house.post("/api/v1/cache", {"target": movie})
+        await house.quiet()
+        show = json.loads(await said(house, "files", house.library.shows[0], "--json"))
+        unwanted = await said(house, "files", movie)
+        some = json.loads(await said(house, "files", house.library.shows[0], "--json", "--limit", "2", "--offset", "1"))
+        other = await said(house, "files", "987654")
+    paths = {row["plex_path"] for row in show["items"]}
+    assert {house.library[key].parts[0].file for key in keys[:6]} <= paths
+    assert all(house.library.shows[0] in row["rating_keys"] for row in show["items"])
+    assert [row["plex_path"] for row in some["items"]] == sorted(paths)[1:3]
+    assert unwanted.startswith(f"{house.library[movie].parts[0].file}\n")
+    assert "nobody wants it; stays until" in unwanted
+    assert other == "no files\n"
+
+
 async def test_a_copy_that_waits_says_so(tmp_path: Path) -> None:
     async with home(tmp_path) as house:
         await house.post("/api/v1/pause")

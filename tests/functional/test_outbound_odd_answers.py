@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -41,6 +42,53 @@ async def test_whatever_a_service_asks_patience_for_is_patience(after: str) -> N
     async with answering(429, b"", {"Retry-After": after}) as (outbound, url):
         with pytest.raises((RemoteBusy, RemoteUnavailable)):
             await outbound.ask(url)
+
+
+@asynccontextmanager
+async def half_silent() -> AsyncIterator[tuple[Outbound, str, list[str], asyncio.Event]]:
+    """Run a service of which one page never answers; yield an impatient client, the address, and what is asked.
+
+    The event is set once anything is.
+    """
+    asked: list[str] = []
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def answer(request: web.Request) -> web.Response:
+        asked.append(request.path)
+        begun.set()
+        if request.path == "/never":
+            await end.wait()
+        return web.Response(text="{}")
+
+    app = web.Application()
+    app.router.add_get("/{page}", answer)
+    async with TestServer(app) as server, Outbound(Clock(), patience=0.5) as outbound:
+        yield outbound, str(server.make_url("/")), asked, begun
+        end.set()
+
+
+async def test_a_service_that_does_not_answer_keeps_nobody_else_waiting() -> None:
+    async with half_silent() as (outbound, url, asked, _):
+        for page in ("never", "never", "fine"):
+            with pytest.raises(RemoteUnavailable, match="does not answer in time"):
+                await outbound.ask(url + page)
+        assert asked == ["/never"]
+
+
+async def test_one_page_that_does_not_answer_is_not_the_whole_service() -> None:
+    async with half_silent() as (outbound, url, _, begun):
+        async with asyncio.TaskGroup() as group:
+            slow = group.create_task(_refused(outbound, url + "never"))
+            await begun.wait()
+            await outbound.ask(url + "fine")
+        assert slow.result()
+        await outbound.ask(url + "fine")
+
+
+async def _refused(outbound: Outbound, url: str) -> bool:
+    with pytest.raises(RemoteUnavailable):
+        await outbound._once("GET", url, {}, None, None)
+    return True
 
 
 async def test_an_entry_with_an_impossible_moment_is_one_without() -> None:

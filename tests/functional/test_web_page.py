@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
@@ -80,6 +81,56 @@ async def test_what_needs_attention_is_shown() -> None:
     assert "alert" in page.attributes["role"]
 
 
+def _source(kind: str, **more: Any) -> dict[str, Any]:
+    row = {"kind": kind, "on": True, "read_at": "2025-03-01T20:15:00.000Z", "found": 3, "unmatched": []}
+    return row | {"failing_since": None, "problem": ""} | more
+
+
+def _user(title: str, *sources: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"title": title, "state": "counts", "why": "", "sources": list(sources)} | more
+
+
+async def test_people_their_sources_and_pins_are_shown() -> None:
+    failing = _source("watchlist", failing_since="2025-03-01T21:00:00.000Z", problem="plex.tv refuses the token (401)")
+    pin = {"rating_key": "12", "type": "show", "title": "Bluey", "files": 8, "cached_files": 7, "size": 2_000_000_000}
+    service = MemoryService(
+        rows={
+            "users": [
+                _user("Ann", _source("on_deck"), failing),
+                _user("Ben", state="excluded", why="users.exclude names this user"),
+                _user("everybody", _source("trending", found=9)),
+            ],
+            "pins": [pin],
+        }
+    )
+    async with serving(service) as site:
+        page = await _page(site)
+    for text in (
+        "fails since 2025-03-01 21:00: plex.tv refuses the token (401)",
+        "users.exclude names this user",
+        "trending: 9 read",
+        "7 of 8 files, 2.0 GB in all",
+    ):
+        assert text in page.text, text
+    assert page.attributes["class"].count("failing") == 1
+    assert "/api/v1/unpin" in page.attributes["data-post"]
+    assert page.attributes["data-target"] == ["12"]
+
+
+@pytest.mark.parametrize(
+    ("demands", "text"),
+    [
+        ([{"kind": "on_deck", "until": None}], "as long as it is wanted"),
+        ([{"kind": "pinned", "until": None}, {"kind": "next_up", "until": "2025-03-03T08:15:00.000Z"}], "for good"),
+        ([{"kind": "next_up", "until": "2025-03-03T08:15:00.000Z"}], "2025-03-03 08:15 UTC"),
+        ([], "2025-03-02 08:15 UTC"),
+    ],
+)
+async def test_until_when_a_file_stays(demands: list[dict[str, Any]], text: str) -> None:
+    async with serving(MemoryService(rows={"files": [file_row("a.mkv", demands=demands)]})) as site:
+        assert text in (await _page(site)).text.split("On the cache")[2]
+
+
 async def test_names_cannot_become_markup() -> None:
     service = MemoryService(
         rows={
@@ -88,6 +139,8 @@ async def test_names_cannot_become_markup() -> None:
             "files": [
                 file_row(EVIL, demands=[{"kind": EVIL, "user": EVIL}], keep_until=EVIL, array_path=EVIL),
             ],
+            "users": [_user(EVIL, _source(EVIL, failing_since=EVIL, problem=EVIL), state=EVIL, why=EVIL)],
+            "pins": [{"rating_key": EVIL, "type": EVIL, "title": EVIL, "files": 1, "cached_files": 1, "size": 1}],
         },
         checks=[Check(EVIL, False, EVIL)],
         state=EVIL,

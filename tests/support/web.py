@@ -56,6 +56,7 @@ def file_row(name: str = "a.mkv", **more: Any) -> dict[str, Any]:
         "score": 50,
         "why": "next up",
         "text": "next up for Ann; stays as long as that holds, and until 2025-03-02 08:15 UTC at least",
+        "rating_keys": ["101", "100"],
         "demands": [_wish()],
         "users": ["Ann"],
         "cached_at": "2025-03-01T20:15:00.000Z",
@@ -133,6 +134,9 @@ class MemoryService:
             "cached_bytes": sum(row["size"] for row in files),
             "sessions": len(self.rows.get("sessions", [])),
             "tasks": {"queued": 1, "running": 0, "succeeded": 0, "failed": 0, "cancelled": 0},
+            "failing_sources": [
+                {"kind": "watchlist", "user": "Ann", "since": "2025-03-01T20:15:00.000Z", "why": "plex.tv is away"}
+            ],
         }
 
     async def files(self, query: Query) -> Listing:

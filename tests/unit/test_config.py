@@ -118,12 +118,15 @@ def test_a_users_own_settings_can_come_from_the_environment(tmp_path: Path) -> N
 
 VALUES = {
     **dict.fromkeys(("plex.url", "plex.tv_url", "plex.clients_url", "plex.discover_url"), "http://other:1"),
-    **dict.fromkeys(("plex.metadata_url", "plex.community_url", "arr.instance.*.url"), "http://other:1"),
+    **dict.fromkeys(
+        ("plex.metadata_url", "plex.community_url", "arr.instance.*.url", "trending.url"), "http://other:1"
+    ),
     **dict.fromkeys(("plex.token", "web.api_key", "web.webhook_secret", "arr.instance.*.api_key"), "secret"),
     **dict.fromkeys(("mapping.*.name", "arr.instance.*.name", "trending.client_id", "mapping.*.anchor"), "name"),
     **dict.fromkeys(("mapping.*.plex", "mapping.*.link_target", "log.file", "state.directory"), "/somewhere"),
     **dict.fromkeys(("unraid.mover_exclude_file", "mapping.*.union"), "/elsewhere"),
-    **dict.fromkeys(("plex.libraries", "users.exclude", "watchlist.rss", "notify.urls"), "a,b"),
+    **dict.fromkeys(("plex.libraries", "users.exclude", "notify.urls"), "a,b"),
+    "watchlist.rss": "https://rss/a,https://rss/b",
     "mapping.*.array": "/array",
     "mapping.*.cache": "/cache",
     "mapping.*.serve": "symlink",

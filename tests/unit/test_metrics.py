@@ -12,6 +12,7 @@ _CONTRACT = {
     "ondeckd_copied_bytes_total",
     "ondeckd_copy_seconds",
     "ondeckd_event_to_task_seconds",
+    "ondeckd_sources_failing",
     "ondeckd_tasks",
     "ondeckd_array_operations_total",
     "ondeckd_array_awake",
@@ -63,10 +64,13 @@ def test_live_figures_are_asked_for_at_each_scrape() -> None:
     counts = {TaskState.QUEUED: 3}
     age: list[float | None] = [None]
     metrics.watch_tasks(lambda: counts)
+    metrics.watch_sources(lambda: {"watchlist": 2})
     metrics.watch_cached(lambda: (2, 500))
     metrics.watch_notifications(lambda: age[0] is not None, lambda: age[0])
     samples = _samples(metrics)
     assert samples["ondeckd_tasks[('state', 'queued')]"] == 3
+    assert samples["ondeckd_sources_failing[('kind', 'watchlist')]"] == 2
+    assert samples["ondeckd_sources_failing[('kind', 'on_deck')]"] == 0
     assert samples["ondeckd_tasks[('state', 'running')]"] == 0
     assert (samples["ondeckd_cached_files"], samples["ondeckd_cached_bytes"]) == (2, 500)
     assert samples["ondeckd_notifications_connected"] == 0
