@@ -10,6 +10,12 @@ import structlog
 from daemon import logs
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Refuse names that differ between processes: pytest-xdist would run none of the tests."""
+    if odd := [item.nodeid for item in items if " at 0x" in item.nodeid]:
+        raise pytest.UsageError(f"an address in a test's name; see tests.support.bad_input.named: {odd[0]}")
+
+
 @pytest.fixture(autouse=True)
 def _nothing_leaks_from_the_environment(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory

@@ -56,6 +56,10 @@ def variations(settings: Settings) -> Iterator[Variation]:
         for choice in choices:
             if (seconds := parse_duration(choice)) != getattr(settings.retention, key):
                 yield Variation(f'retention.{key} = "{choice}"', _with(settings, retention={key: seconds}))
+    needed = not settings.retention.until_needed
+    yield Variation(
+        f"retention.until_needed = {str(needed).lower()}", _with(settings, retention={"until_needed": needed})
+    )
     for text in _WINDOWS:
         if (window := Window.parse(text)) != settings.schedule.array_window:
             yield Variation(f'schedule.array_window = "{text}"', _with(settings, schedule={"array_window": window}))

@@ -216,7 +216,7 @@ def _user(row: _Row) -> tuple[str, ...]:
 
 def _source(row: _Row) -> Html:
     failing = row["on"] and row["failing_since"]
-    return tag("span", figures.source(row), class_="failing" if failing else "note")
+    return tag("span", figures.source(row), class_="failing" if failing else None)
 
 
 def _pin(row: _Row) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from daemon.errors import PlexError, PlexUnavailable
 from daemon.model import ItemType
 from daemon.sources.index import LibraryIndex
 from daemon.state import library as rows
+from tests.support.bad_input import named
 from tests.support.people import NOW
 from tests.support.plex import small_library
 from tests.support.watchlists import Lists, lists
@@ -230,7 +231,7 @@ async def test_a_server_that_lists_no_libraries_for_a_moment_takes_nothing_away(
         {"body": ""},
         {"body": '<MediaContainer size="0" totalSize="900"/>', "content_type": "text/xml"},
     ],
-    ids=str,
+    ids=named,
 )
 async def test_a_reading_that_breaks_off_takes_nothing_away_and_is_done_again(
     tmp_path: Path, fault: dict[str, Any]

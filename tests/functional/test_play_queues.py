@@ -11,6 +11,7 @@ from daemon.demo.faults import truncated
 from daemon.demo.server import DemoServer
 from daemon.demo.sessions import PlayQueue
 from daemon.plex import queues
+from tests.support.bad_input import named
 from tests.support.daemon import at_home
 from tests.support.listener import Household, demo_server, episodes, household, landmark
 from tests.support.plex import small_library
@@ -135,7 +136,7 @@ async def test_a_play_from_before_the_daemon_is_followed_once_its_client_names_t
                 assert following(again, f"identified {keys[0]} by Ben") == keys[1:6]
 
 
-@pytest.mark.parametrize("fault", BROKEN, ids=str)
+@pytest.mark.parametrize("fault", BROKEN, ids=named)
 async def test_a_queue_that_cannot_be_read_leaves_the_order_of_the_show(
     fault: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

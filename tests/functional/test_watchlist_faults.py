@@ -9,6 +9,7 @@ from daemon.demo.faults import truncated
 from daemon.errors import OndeckdError, PlexError, PlexUnauthorized, RemoteBusy, RemoteRefused, RemoteUnavailable
 from daemon.model import DemandKind
 from daemon.state import demands, sources
+from tests.support.bad_input import named
 from tests.support.watchlists import lists, wanted
 
 LIST = "/library/sections/watchlist/all"
@@ -33,7 +34,7 @@ FAULTS: list[tuple[dict[str, Any], type[OndeckdError]]] = [
 ]
 
 
-@pytest.mark.parametrize(("fault", "error"), FAULTS, ids=str)
+@pytest.mark.parametrize(("fault", "error"), FAULTS, ids=named)
 async def test_each_failure_leaves_what_was_known(
     tmp_path: Path, fault: dict[str, Any], error: type[OndeckdError]
 ) -> None:
@@ -82,7 +83,7 @@ async def test_a_service_that_asks_for_patience_gets_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "path", ["/library/sections$", "/library/sections/2/all", r"/library/metadata/\d", "allLeaves"]
 )
-@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 401}, {"body": b""}, {"mangle": truncated}], ids=str)
+@pytest.mark.parametrize("fault", [{"status": 503}, {"status": 401}, {"body": b""}, {"mangle": truncated}], ids=named)
 async def test_each_failure_of_plex_itself_is_an_error(tmp_path: Path, path: str, fault: dict[str, Any]) -> None:
     async with lists(tmp_path) as home:
         home.plex.watchlists.add("Ben", home.show)

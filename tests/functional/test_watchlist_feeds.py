@@ -11,6 +11,7 @@ from daemon.demo.media import Kind
 from daemon.demo.server import DemoServer
 from daemon.errors import RemoteBusy, RemoteError, RemoteNotFound, RemoteRefused, RemoteUnavailable
 from daemon.state import demands
+from tests.support.bad_input import named
 from tests.support.people import NOW
 from tests.support.plex import small_library
 from tests.support.watchlists import LISTED, Lists, lists, wanted
@@ -144,7 +145,7 @@ FAULTS: list[tuple[dict[str, Any], type[RemoteError]]] = [
 
 
 @pytest.mark.parametrize("form", ["json", "xml"])
-@pytest.mark.parametrize(("fault", "error"), FAULTS, ids=str)
+@pytest.mark.parametrize(("fault", "error"), FAULTS, ids=named)
 async def test_each_failure_of_a_feed_leaves_what_was_known_and_does_not_tell_its_address(
     tmp_path: Path, fault: dict[str, Any], error: type[RemoteError], form: str
 ) -> None:

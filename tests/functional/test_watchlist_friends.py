@@ -9,6 +9,7 @@ from daemon.demo.faults import truncated
 from daemon.demo.server import DemoServer
 from daemon.errors import RemoteBusy, RemoteError, RemoteRefused, RemoteUnavailable
 from daemon.model import Role
+from tests.support.bad_input import named
 from tests.support.people import NOW
 from tests.support.plex import small_library
 from tests.support.watchlists import LISTED, lists, wanted
@@ -74,7 +75,7 @@ async def test_an_empty_list_is_a_list(tmp_path: Path) -> None:
         ({"body": b'{"errors": [{"message": "no"}], "data": {"userV2": {"watchlist": {"nodes": []}}}}'}, RemoteRefused),
         ({"mangle": truncated}, RemoteUnavailable),
     ],
-    ids=str,
+    ids=named,
 )
 async def test_each_failure_of_the_communitys_api_is_an_error(
     tmp_path: Path, fault: dict[str, Any], error: type[RemoteError]

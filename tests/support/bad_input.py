@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -14,6 +15,11 @@ import pytest
 from tests.support.daemon import House
 
 OWN = ".ondeckd"
+
+
+def named(value: object) -> str:
+    """Return how a test with this value is called: an address is another in each process, which pytest-xdist minds."""
+    return re.sub(r" at 0x[0-9a-f]+", "", str(value))
 
 
 def problem(house: House, name: str) -> str:
