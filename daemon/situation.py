@@ -109,7 +109,7 @@ def look(
     situation = Situation(
         wants=_wants(wanted, files.mapped - held),
         holdings=_wished(connection, holdings, among, now),
-        rooms=_rooms(ledger.sizes(connection), outside, mappings),
+        rooms=_rooms(connection, outside, mappings),
         playing=frozenset(played),
         running=frozenset(outside.copying),
         resting=frozenset(tasks.failed_until(connection, now)),
@@ -211,11 +211,11 @@ def _holdings(
             yield _holding(entry, wanted, keep_until, sidecars)
 
 
-def _rooms(sizes: Mapping[str, int], outside: Outside, mappings: Mappings) -> dict[str, Room]:
-    rooms = outside.rooms
+def _rooms(connection: Connection, outside: Outside, mappings: Mappings) -> dict[str, Room]:
+    rooms, arriving = outside.rooms, tasks.arriving(connection)
     own: dict[str, int] = defaultdict(int)
     reserved: dict[str, int] = defaultdict(int)
-    for mapping, size in sizes.items():
+    for mapping, size in ledger.sizes(connection).items():
         if mapping in rooms:
             own[rooms[mapping][0]] += size
     for path, left in outside.copying.items():
@@ -225,6 +225,7 @@ def _rooms(sizes: Mapping[str, int], outside: Outside, mappings: Mappings) -> di
             continue
         if mapping in rooms:
             reserved[rooms[mapping][0]] += left
+            own[rooms[mapping][0]] += max(0, arriving.get(path, left) - left)
     return {mapping: Room(key, total, free, own[key], reserved[key]) for mapping, (key, total, free) in rooms.items()}
 
 

@@ -143,7 +143,7 @@ def _list_command(name: str, text: str) -> click.Command:
     return command
 
 
-def _target_command(name: str, text: str) -> click.Command:
+def _target_command(name: str, text: str, done: str = "") -> click.Command:
     @click.command(name, help=text)
     @click.argument("target")
     @click.option("--wait", is_flag=True, help="Wait until it is done, with a progress bar.")
@@ -155,8 +155,8 @@ def _target_command(name: str, text: str) -> click.Command:
         async def work(client: Client) -> int:
             async def ask() -> list[int]:
                 answer = await client.post(name, body)
-                if answer.get("note"):
-                    click.echo(answer["note"], err=True)
+                if said := answer.get("note") or done:
+                    click.echo(said, err=True)
                 ids: list[int] = answer["tasks"]
                 return ids
 
@@ -259,8 +259,10 @@ commands: tuple[click.Command, ...] = (
     plan,
     _target_command("cache", "Bring TARGET onto the cache: a rating key, a Plex URL, or a path on any tier."),
     _target_command("evict", "Take TARGET off the cache: a rating key, a Plex URL, or a path on any tier."),
-    _target_command("pin", "Keep TARGET on the cache for good, and every new episode of it; named as for `cache`."),
-    _target_command("unpin", "Take the pin of TARGET back: its files leave as all others do."),
+    _target_command(
+        "pin", "Keep TARGET on the cache for good, and every new episode of it; named as for `cache`.", "pinned"
+    ),
+    _target_command("unpin", "Take the pin of TARGET back: its files leave as all others do.", "unpinned"),
     _list_command("users", "Show who uses the server, whether they count, and how what they want is read."),
     _list_command("pins", "Show what is pinned."),
     _plain_command("pause", "Start no new tasks.", "paused: no new task starts"),

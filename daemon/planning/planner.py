@@ -113,7 +113,7 @@ def _plan_room(
         else:
             victims.append(one)
     cache_ins, refused, reach = _admit(budget, wanted, victims, situation, evict)
-    relief = _relieve(budget, victims)
+    relief = _relieve(budget, victims, to_target=not until_needed)
     for one in relief:
         evict(one, FULL, urgent=True)
     left = [one for one in victims if one not in relief]
@@ -212,10 +212,10 @@ def _without_needless(chosen: list[Held], surplus: int) -> list[Held]:
     return kept[::-1]
 
 
-def _relieve(budget: Budget, victims: list[Held]) -> list[Held]:
+def _relieve(budget: Budget, victims: list[Held], *, to_target: bool) -> list[Held]:
     """Return what leaves because a limit is passed (anything that may), or was reached (retained only).
 
-    Reaching a limit frees down to ``evict_to``, so that the next copy does not press at once again.
+    Reaching a limit frees down to ``evict_to`` (`to_target`), so that the next copy does not press at once again.
     """
     chosen: list[Held] = []
     over = budget.available < 0
@@ -223,7 +223,7 @@ def _relieve(budget: Budget, victims: list[Held]) -> list[Held]:
     for victim in _in_order(victims):
         beyond = over and budget.available + freed < 0
         retained = not (victim.fresh or victim.holding.demands)
-        if beyond or (retained and (over or budget.was_pressed) and budget.over_target > freed):
+        if beyond or (to_target and retained and (over or budget.was_pressed) and budget.over_target > freed):
             chosen.append(victim)
             freed += victim.holding.bytes
     wanted = [victim for victim in chosen if victim.holding.demands]

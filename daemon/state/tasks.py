@@ -154,6 +154,15 @@ def finish(
     )
 
 
+def arriving(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return the size of each file that is being brought in, by array path; what has its entry already is left out."""
+    sql = (
+        "SELECT array_path, size FROM tasks AS t WHERE state = 'running' AND kind = 'cache_in' "
+        "AND NOT EXISTS (SELECT 1 FROM entries AS e WHERE e.array_path = t.array_path)"
+    )
+    return {from_db(path): size for path, size in select(connection, sql)}
+
+
 def waits(connection: sqlite3.Connection, array_path: str) -> bool:
     """Say whether a task waits for a file."""
     sql = "SELECT 1 FROM tasks WHERE array_path = ? AND state = 'queued'"

@@ -47,10 +47,12 @@ async def test_a_changed_key_of_space_counts_at_once(tmp_path: Path, flip: Flip)
 async def test_where_a_lower_limit_is_passed_evict_to_says_how_much_stays(
     tmp_path: Path, evict_to: str, stay: int
 ) -> None:
-    settings = merged(SOON, LISTS | {"retention": {"until_needed": True}})
+    settings = merged(SOON, LISTS | {"retention": {"after_stopped": "7d"}})
     with memory_disk(tmp_path / "cache" / "Movies", "1m"):
         async with playing(tmp_path, _films_are_listed, **settings) as house:
             await house.shows(ALL)
+            for movie in house.library.movies:
+                await house.post("/api/v1/cache", {"target": movie})
             await change(house, watchlist={"enabled": False}, space={"limit": "350KB", "evict_to": "300KB"})
             await house.calm()
             assert house.cached() == ALL

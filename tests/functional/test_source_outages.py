@@ -192,7 +192,7 @@ async def test_a_second_page_that_fails_takes_nothing_of_the_first_either(tmp_pa
         assert home.house.is_cached(home.library.movies[40])
 
 
-async def test_who_is_gone_for_good_is_forgotten_once_plex_tv_has_said_it_all(tmp_path: Path) -> None:
+async def test_who_is_gone_for_good_is_forgotten_once_plex_tv_has_said_so_for_a_day(tmp_path: Path) -> None:
     async with household(tmp_path) as home:
         before = await home.wanted(ON_DECK, "Cleo")
         assert before
@@ -203,6 +203,8 @@ async def test_who_is_gone_for_good_is_forgotten_once_plex_tv_has_said_it_all(tm
         assert await home.wanted(ON_DECK, "Cleo") == before
         home.plex.faults.https.remove(plex_tv)
         await home.refresh_later(1)
+        assert await home.wanted(ON_DECK, "Cleo") == before
+        await home.refresh_later(25)
         assert {user for _, user in await home.states()} == {"", *(home.user(who) for who in TITLES if who != "Cleo")}
         assert "Cleo" not in await home.rows()
         assert await home.wanted(ON_DECK, "Cleo") == set()

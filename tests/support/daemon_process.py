@@ -61,7 +61,8 @@ class DaemonProcess:
         async with client.get(self.url + path) as answer:
             document = await answer.json()
         inner = document.pop("tasks", {})
-        document.pop("checks", None)
+        for name in ("checks", "failing_sources"):
+            document.pop(name, None)
         return {**document, **inner}
 
     def signal(self, number: signal.Signals) -> None:

@@ -184,7 +184,7 @@ def test_a_pinned_file_never_leaves() -> None:
 
 
 def test_what_nobody_wants_stays_until_its_room_is_needed_where_that_is_set() -> None:
-    rules = build({"space": {"limit": "90%", "min_free": "0", "evict_to": "90%"}, "retention": {"until_needed": True}})
+    rules = build({"space": {"limit": "90%", "min_free": "0", "evict_to": "10%"}, "retention": {"until_needed": True}})
     held = [holding("older", age=9 * DAY), holding("old", age=8 * DAY)]
 
     assert outs(planned(holdings=held, rules=rules)) == []
