@@ -59,13 +59,7 @@ class Watchlist:
 
     async def fetch(self, person: Person) -> Fetched:
         """Return what the person's list demands now. Raises PlexError or RemoteError; then what was known stands."""
-        try:
-            listed = await listed_by(self._discover, person, self._owner_token())
-        except RemoteRefused:
-            if person.account_token or not self._settings().watchlist.rss:
-                raise
-            # A friend who shows the list to nobody; that is what the feeds are for.
-            return Fetched(unchanged=True)
+        listed = await listed_by(self._discover, person, self._owner_token())
         await self._index.ensure()
         found = [_Found(one, keys) for one, keys in zip(listed, await self._match(person, listed), strict=True)]
         keys = list(dict.fromkeys(key for one in found for key in one.keys))

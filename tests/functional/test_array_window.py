@@ -9,6 +9,7 @@ from typing import Any
 
 from daemon.config import build
 from daemon.model import Task, TaskKind, TaskState
+from daemon.planning.waiting import LONGEST_WAIT
 from daemon.state import tasks
 from daemon.state.store import Store
 from tests.support.arrays import ANY_TIME, AT_NIGHT, EVENING, HOUR, at_home, awake, looked, wakeups
@@ -44,17 +45,17 @@ async def test_it_waits_for_the_window_to_open(tmp_path: Path) -> None:
         assert awake(house) == set()
 
 
-async def test_without_a_window_it_waits_for_a_day_and_the_rest_goes_along(tmp_path: Path) -> None:
+async def test_without_a_window_it_waits_for_days_and_the_rest_goes_along(tmp_path: Path) -> None:
     clock = TurnedClock(EVENING)
     async with at_home(tmp_path, clock, ANY_TIME) as house:
         await house.ask(IN, house.film("tv", 1), urgent=False)
         clock.turn(EVENING + 5 * HOUR)
         await house.ask(IN, house.film("tv", 2), house.film("tv", 3), urgent=False)
-        clock.turn(EVENING + DAY - 1)
+        clock.turn(EVENING + LONGEST_WAIT - 1)
         await looked(house, clock)
         assert house.copies("tv") == 0
 
-        clock.turn(EVENING + DAY)
+        clock.turn(EVENING + LONGEST_WAIT)
         await house.until_done(3)
 
         assert wakeups(house) == {"copy": 1}

@@ -61,7 +61,7 @@ async def test_every_list_shows_what_goes_on(tmp_path: Path) -> None:
         assert house.library[episodes[5]].parts[0].file in files.stdout
         assert ANN in (await _say(house, "sessions")).stdout
         assert (await _say(house, "tasks")).stdout.count("succeeded") == 6
-        assert (await _say(house, "plan")).stdout.startswith("cache 0 files")
+        assert "cache 0 files (0 B), evict 0 (0 B)" in (await _say(house, "plan")).stdout
         assert (await _table(house, "files"))["total"] == 6
         assert (await _table(house, "sessions"))["items"][0]["user"] == ANN
         assert (await _table(house, "plan"))["totals"]["cache_in_files"] == 0

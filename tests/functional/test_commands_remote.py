@@ -71,7 +71,8 @@ async def test_status_says_how_the_daemon_is(tmp_path: Path) -> None:
     async with _daemon(tmp_path, _full()) as (_, config):
         result = await _run(config, "status")
         assert result.exit_code == 0, result.output
-        for text in ("1.2.3", "running", "2 files, 3.0 GB", "1 queued", "space", "the cache is full", "plex.tv is away"):
+        said = ("1.2.3", "running", "2 files, 3.0 GB", "1 queued", "space", "the cache is full", "plex.tv is away")
+        for text in said:
             assert text in result.stdout
 
 

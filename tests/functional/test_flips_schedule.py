@@ -30,7 +30,8 @@ def _window(opens: int, closes: int) -> str:
 
 
 def _a_film_is_listed(house: Stage) -> None:
-    house.listed("Ann", "m1")
+    # What was listed lately would wake a disk.
+    house.listed("Ann", "m1", days=30)
 
 
 FLIPS = [
@@ -138,7 +139,7 @@ async def test_for_as_long_as_spin_down_says_more_goes_along_with_a_copy(
         await house.until(lambda: house.cached() == {"m2"})
         await house.quiet()
 
-        house.listed("Ann", "m1")
+        house.listed("Ann", "m1", days=30)
         _clock(house).turn(MIDNIGHT + HOUR)
         await house.post("/api/v1/refresh")
         expected = ({"m2"}, {"m1"}) if waits else ({"m1", "m2"}, set[str]())

@@ -29,7 +29,10 @@ _TURNS = 10
 
 @dataclass
 class Scripted:
-    """A source that wants the rating keys in `wants`. `errors` are raised by user (``*``: of everybody) in place of an answer, until they are taken out."""
+    """A source that wants the rating keys in `wants`.
+
+    `errors` are raised by user (``*``: of everybody) in place of an answer, until they are taken out.
+    """
 
     kind: DemandKind
     clock: TurnedClock
