@@ -92,11 +92,15 @@ class Rounds:
             self.most_at_once = max(self.most_at_once, self.running)
             try:
                 await refresh(refresher)
+            except asyncio.CancelledError:
+                this.whole = False  # the daemon ends
+                raise
             finally:
                 self.running -= 1
                 now.remove(this)
-            self.done.append(this)
-            self._ended.set()
+                # Each that was begun, so that `begun` tells how many to leave out.
+                self.done.append(this)
+                self._ended.set()
 
         async def _record(refresher: Refresher, outcomes: Sequence[Any], *args: Any, **kwargs: Any) -> None:
             now[-1].read = {one.key: one.problem for one in outcomes}
