@@ -59,6 +59,7 @@ async def test_what_is_not_urgent_waits_as_the_keys_say(tmp_path: Path, flip: Fl
     await from_the_start(tmp_path, flip, step)
 
 
+@pytest.mark.long
 @each_key(FLIPS)
 async def test_a_changed_key_of_the_schedule_counts_at_once(tmp_path: Path, flip: Flip) -> None:
     await while_it_runs(tmp_path, flip)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.support.flips import Flip, Stage, each, each_key, from_the_start, while_it_runs
 
 ON_DECK = {"on_deck": {"enabled": True, "episodes": 1, "max_age": "0"}}
@@ -86,6 +88,7 @@ async def test_a_source_delivers_what_its_keys_say(tmp_path: Path, flip: Flip, s
     await from_the_start(tmp_path, flip, step)
 
 
+@pytest.mark.long
 @each_key(FLIPS)
 async def test_a_changed_key_of_a_source_counts_at_once(tmp_path: Path, flip: Flip) -> None:
     await while_it_runs(tmp_path, flip)

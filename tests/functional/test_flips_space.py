@@ -37,6 +37,7 @@ async def test_as_much_is_cached_as_space_allows(tmp_path: Path, flip: Flip, ste
     await from_the_start(tmp_path, flip, step)
 
 
+@pytest.mark.long
 @each_key(FLIPS)
 async def test_a_changed_key_of_space_counts_at_once(tmp_path: Path, flip: Flip) -> None:
     await while_it_runs(tmp_path, flip)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from daemon.model import Role
 from tests.support.command_line import config_file, ondeckd
 from tests.support.daemon import House
@@ -112,6 +114,7 @@ async def test_people_count_as_their_keys_say(tmp_path: Path, flip: Flip, step: 
     await from_the_start(tmp_path, flip, step)
 
 
+@pytest.mark.long
 @each_key(FLIPS)
 async def test_a_changed_key_of_people_counts_at_once(tmp_path: Path, flip: Flip) -> None:
     await while_it_runs(tmp_path, flip)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from daemon.config import build
 from daemon.demo.files import write
 from tests.support.daemon import configuration
@@ -15,6 +17,7 @@ from tests.support.plex_process import plex_process
 _SHAPE = {"movies": 0, "shows": 8, "seasons": 1, "episodes": 8, "awkward": False}
 
 
+@pytest.mark.long
 async def test_ten_thousand_cached_files_take_less_than_a_hundred_megabytes(tmp_path: Path) -> None:
     async with plex_process(_SHAPE) as plex:
         await asyncio.to_thread(write, plex.library, tmp_path / "array")

@@ -182,6 +182,7 @@ async def test_ctrl_c_leaves_the_daemon_at_it_and_says_so(tmp_path: Path) -> Non
             await house.quiet()
             await house.post("/api/v1/pause")
         house.settings |= slow
+        house.settings["state"] |= {"shutdown_grace": "1s"}
         new_app(house)
         async with daemon_running(house):
             config = config_file(house.folder / "etc", house.settings)

@@ -282,7 +282,7 @@ def test_no_content_is_lost_in_any_order(
 @pytest.mark.long
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("placement", PLACEMENTS)
-@settings(max_examples=1050, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=600, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 @given(stories, lacking)
 def test_no_content_is_lost_in_any_order_of_very_many(
     placement: str, story: list[Ours | tuple[str, str]], lacks: frozenset[str]

@@ -101,7 +101,7 @@ def test_the_queue_says_what_the_plan_says_and_ends_in_rest(story: Any) -> None:
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
-@settings(deadline=None, max_examples=1500)
+@settings(deadline=None, max_examples=500)
 @given(STORIES)
 def test_it_does_so_in_any_story(story: Any) -> None:
     live(*story)
