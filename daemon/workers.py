@@ -19,7 +19,7 @@ from daemon.quiet import ArrayWatch
 from daemon.state import tasks
 from daemon.state.store import Connection, Store
 
-_LOOK_AGAIN = 15.0
+_LOOK_AGAIN = 3.0
 """Seconds after which to look again whether the sessions are known."""
 
 
