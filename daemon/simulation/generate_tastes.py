@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -11,17 +12,17 @@ from daemon.simulation.generate_library import DAY, Show, chance
 from daemon.simulation.history import Listing, Title
 
 
-class Taste:
+class Taste(ABC):
     """Chooses what comes next. `first` says that a sitting begins with it."""
 
+    @abstractmethod
     def choose(self, now: float, *, first: bool) -> Title | None:
         """Return what is watched next; None: nothing."""
-        raise NotImplementedError
 
-    def saw(self, title: Title) -> None:
+    def saw(self, title: Title) -> None:  # noqa: B027 - not every taste cares
         """Be told that a title was watched to its end."""
 
-    def daily(self, day: float) -> None:
+    def daily(self, day: float) -> None:  # noqa: B027 - likewise
         """Be told that a day begins."""
 
 
