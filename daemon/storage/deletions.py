@@ -25,16 +25,14 @@ def demand_deleted(site: Site, replaced_by: Sequence[tuple[MappingSettings, File
     """
     site.deleted = True
     seen = site.look()
-    if not replaced_by:
-        if seen.original in {At.OTHER, At.NEWER} or seen.copy in {At.NEWER, At.FOREIGN}:
-            site.refuse("another file stands under its name by now")
-        if elsewhere := _link_elsewhere(site):
-            site.refuse(f"its link stands at {elsewhere} now")
-        return
+    if not replaced_by and (seen.original in {At.OTHER, At.NEWER} or seen.copy in {At.NEWER, At.FOREIGN}):
+        site.refuse("another file stands under its name by now")
     for mapping, file in replaced_by:
         same = file.array_path == site.entry.file.array_path
         if not (_replaced(site, seen, file) if same else _stands(mapping, file)):
             raise SourceChanged(f"{file.array_path}, which takes its place, is not there as it was announced")
+    if elsewhere := _link_elsewhere(site):
+        site.refuse(f"its link stands at {elsewhere} now")
 
 
 def _link_elsewhere(site: Site) -> str:

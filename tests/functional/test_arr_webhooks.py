@@ -142,6 +142,10 @@ async def test_a_link_that_somebody_has_moved_anywhere_keeps_what_sonarr_gives_u
     home.original(E1).rename(moved)
 
     await sonarr.says(arr.deleted(f"{TV}/{E1}", len(OLD)))
+    better = home.original("Show/Season 1/better.mkv")
+    better.parent.mkdir(parents=True, exist_ok=True)
+    better.write_bytes(NEW)
+    await sonarr.says(arr.imported(f"{TV}/Show/Season 1/better.mkv", len(NEW), arr.file(f"{TV}/{E1}", len(OLD))))
 
     assert moved.read_bytes() == OLD
     assert [entry.file.plex_path for entry in await home.entries()] == [f"{TV}/{E1}"]
