@@ -148,12 +148,9 @@ class Core:
 
     def _make_library(self) -> PlexLibrary:
         plex = self.live.settings.plex
-        return PlexLibrary(
-            url=plex.url,
-            token=plex.token.get_secret_value(),
-            clock=self._given.clock,
-            libraries=plex.libraries,
-            verify_tls=plex.verify_tls,
+        return PlexLibrary.of(
+            plex,
+            self._given.clock,
             machine_identifier=self._given.remembered.machine_identifier,
             on_request=self.metrics.plex_request,
         )

@@ -96,14 +96,7 @@ async def _plex(settings: Settings, directory: Path) -> list[Line]:
     if missing := [line for line in missing_to_run(settings) if line.startswith("plex")]:
         return [Line("plex", "fault", "not asked: " + missing[0], EXIT_CONFIG)]
     plex = settings.plex
-    library = PlexLibrary(
-        url=plex.url,
-        token=plex.token.get_secret_value(),
-        clock=Clock(),
-        libraries=plex.libraries,
-        verify_tls=plex.verify_tls,
-    )
-    async with library:
+    async with PlexLibrary.of(plex, Clock()) as library:
         try:
             server = await library.connect()
             lines = [Line("plex", "ok", f"{server.name} {server.version} at {plex.url}")]

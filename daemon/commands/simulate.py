@@ -176,14 +176,7 @@ async def _ask_plex(settings: Settings, read: History | None, days: int) -> Hist
         raise ConfigError(missing)
     configure(LogSettings(level="error", format="console"), sys.stderr, env=os.environ)
     plex = settings.plex
-    library = PlexLibrary(
-        url=plex.url,
-        token=plex.token.get_secret_value(),
-        clock=Clock(),
-        libraries=plex.libraries,
-        verify_tls=plex.verify_tls,
-    )
-    async with library:
+    async with PlexLibrary.of(plex, Clock()) as library:
         await library.connect()
         with _progress("titles read from Plex") as tell:
             if read:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import structlog
 
 from daemon.clock import Clock
+from daemon.config import PlexSettings
 from daemon.errors import PlexError, PlexNotFound, PlexUnauthorized, PlexUnavailable
 from daemon.model import OWNER, UNKNOWN_USER, Item, ItemType, User
 from daemon.plex import elements
@@ -72,6 +73,26 @@ class PlexLibrary:
         )
         self._owner = Reader(self._connection)
         self.queues = Queues(Reader(self._connection, token), self.selects)
+
+    @classmethod
+    def of(
+        cls,
+        plex: PlexSettings,
+        clock: Clock,
+        *,
+        machine_identifier: str = "",
+        on_request: Callable[[str, float], None] | None = None,
+    ) -> Self:
+        """Return the library of the server that the settings name."""
+        return cls(
+            url=plex.url,
+            token=plex.token.get_secret_value(),
+            clock=clock,
+            libraries=plex.libraries,
+            verify_tls=plex.verify_tls,
+            machine_identifier=machine_identifier,
+            on_request=on_request,
+        )
 
     async def __aenter__(self) -> Self:
         return self
