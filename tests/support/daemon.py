@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -18,10 +18,13 @@ from daemon.demo.files import all_files, intact, local_path, write
 from daemon.demo.library import Library
 from daemon.demo.server import USERS, DemoServer
 from daemon.model import Entry, Task, TaskState
-from daemon.state import ledger, tasks
+from daemon.state import ledger, plays, tasks
+from daemon.state.store import Connection
 
 PATIENCE = 20.0
 """Seconds after which something that was waited for counts as never happening."""
+_NOW_AND_THEN = 0.25
+"""Seconds after which to look again, for what the feed says nothing of."""
 
 
 def merged(base: dict[str, Any], more: dict[str, Any]) -> dict[str, Any]:
@@ -121,19 +124,25 @@ class House:
         return await self.app.core.store.run(lambda c: tasks.in_state(c, *(states or tuple(TaskState))))
 
     async def until(self, holds: Callable[[], bool | Awaitable[bool]]) -> None:
-        """Wait until something holds; it is looked at whenever the daemon says that anything happened."""
+        """Wait until something holds; look whenever the daemon says that anything happened, and now and then."""
         async with asyncio.timeout(PATIENCE), self.app.core.feed.subscribe() as notices:
             while True:
                 answer = holds()
                 if answer if isinstance(answer, bool) else await answer:
                     return
-                await anext(notices)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(anext(notices), _NOW_AND_THEN)
 
     async def quiet(self) -> None:
-        """Wait until no task waits or runs."""
+        """Wait until all that is known of plays is recorded, with what follows from it, and no task waits or runs."""
+
+        def read(connection: Connection) -> tuple[list[Task], set[str]]:
+            busy = tasks.in_state(connection, TaskState.QUEUED, TaskState.RUNNING)
+            return busy, {play.id for play in plays.open_plays(connection)}
 
         async def idle() -> bool:
-            return not await self.tasks(TaskState.QUEUED, TaskState.RUNNING)
+            busy, recorded = await self.app.core.store.run(read)
+            return not busy and recorded == {play.id for play in self.app.core.listener.plays()}
 
         await self.until(idle)
 
