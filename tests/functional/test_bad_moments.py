@@ -35,7 +35,7 @@ async def _copying(folder: Path, *, rate: str, grace: str) -> AsyncIterator[tupl
 
 async def _until_closed(daemon: DaemonProcess) -> None:
     """Wait until its HTTP server is closed: it has taken note of the signal."""
-    async with asyncio.timeout(15), aiohttp.ClientSession() as client:
+    async with asyncio.timeout(60), aiohttp.ClientSession() as client:
         try:
             async with client.get(f"{daemon.url}/api/v1/events") as events:
                 async for _ in events.content:
@@ -45,7 +45,7 @@ async def _until_closed(daemon: DaemonProcess) -> None:
 
 
 async def _end(daemon: DaemonProcess) -> int:
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(60):
         return await daemon.process.wait()
 
 

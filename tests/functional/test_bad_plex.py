@@ -84,7 +84,8 @@ async def test_a_plex_that_is_starting_is_waited_for(tmp_path: Path) -> None:
 
 async def test_another_server_at_the_address_is_refused_by_name_and_ends_no_play(tmp_path: Path) -> None:
     library = small_library()
-    async with at_home(tmp_path, library, clock=Clock(FAST)) as house:
+    patient = {"stale_session": "30d"}
+    async with at_home(tmp_path, library, clock=Clock(FAST), playback=patient) as house:
         await house.plex.engine.play(ANN, library.movies[0])
         await house.until(lambda: house.is_cached(library.movies[0]))
         right = house.plex.identity.machine_identifier

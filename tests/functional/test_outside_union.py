@@ -55,7 +55,7 @@ async def test_a_version_written_through_the_pool_gets_the_media_path(home: Hous
     assert home.copy().read_bytes() == NEW
     await home.restart()
     # mergerfs closes a file some time after its writer has, and till then it counts as being written to.
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while await home.entries():
             with suppress(SourceChanged):
                 await home.evict()

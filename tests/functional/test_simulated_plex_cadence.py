@@ -91,7 +91,7 @@ async def test_with_the_cadence_a_household_watches_a_show_to_its_end_by_itself(
         episodes = library.episodes(library.shows[0])
         await plex.engine.play("Ann", episodes[0])
         stopped: list[str] = []
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(stopped) < len(episodes):
                 told = await ear.entry()
                 if told["state"] == "stopped":

@@ -16,7 +16,7 @@ import tomlkit
 
 from tests.support.process import CHECKOUT
 
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from daemon.model import Entry, Task, TaskState
 from daemon.state import ledger, plays, tasks
 from daemon.state.store import Connection
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that was waited for counts as never happening."""
 _NOW_AND_THEN = 0.25
 """Seconds after which to look again, for what the feed says nothing of."""

@@ -19,7 +19,7 @@ import tomlkit
 
 from tests.support.process import CHECKOUT
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that was waited for counts as never happening."""
 RUN = ("-m", "daemon")
 

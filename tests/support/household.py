@@ -30,7 +30,7 @@ from daemon.state.store import Store
 from daemon.storage.placement import Placement
 from daemon.workers import Workers
 
-PATIENCE = 20.0
+PATIENCE = 60.0
 """Seconds after which something that was waited for counts as never happening."""
 CONTENT = b"film" * 5_000
 

@@ -12,7 +12,7 @@ from typing import Any
 from tests.support.process import CHECKOUT
 
 BOOT = CHECKOUT / "tests" / "systemd" / "boot"
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds after which something that was waited for counts as never happening."""
 
 
