@@ -74,9 +74,10 @@ async def test_a_play_begun_while_plex_was_away_for_hours_is_served_when_it_is_b
 async def test_a_plex_that_is_starting_is_waited_for(tmp_path: Path) -> None:
     library = small_library()
     async with at_home(tmp_path, library, clock=Clock(FAST), start=False) as house:
-        await house.plex.restart(maintenance_for=600)
+        await house.plex.restart(maintenance_for=86_400)
         async with daemon_running(house):
             await until_bad(house, "plex", "Plex is starting (503)")
+            await house.plex.restart()
             await until_good(house)
             await house.plex.engine.play(ANN, library.movies[0])
             await house.until(lambda: house.is_cached(library.movies[0]))

@@ -7,6 +7,8 @@ from tests.support.listener import demo_server, episodes, household, landmark
 from tests.support.plex import without_media
 from tests.support.tracker import broken_rules
 
+_FIVE_MINUTES = {"stale_session": "5m"}
+
 
 async def test_while_plex_cannot_say_what_plays_the_start_waits() -> None:
     async with demo_server(speed=30.0) as plex, household(plex) as house:
@@ -117,7 +119,8 @@ async def test_what_follows_for_nobody_known_is_not_told_for_who_turns_out_to_pl
             await plex.clock.sleep(1.0)
         plex.faults.https.remove(broken)
         await house.hears(f"identified {keys[0]} by Ben")
-        assert [one.rating_key for one in house.told[-1][2]] == keys[2:7]
+        _, _, following = house.told[house.lines.index(f"identified {keys[0]} by Ben")]
+        assert [one.rating_key for one in following] == keys[2:7]
         await landmark(house)
         assert house.lines.count(f"identified {keys[0]} by Ben") == 1
 
@@ -176,7 +179,7 @@ async def test_a_stop_that_was_missed_while_plex_was_down_is_told_when_it_is_bac
 
 
 async def test_while_plex_is_down_nothing_ends_and_nothing_is_known() -> None:
-    async with demo_server(speed=300.0) as plex, household(plex) as house:
+    async with demo_server(speed=300.0) as plex, household(plex, playback=_FIVE_MINUTES) as house:
         await plex.frames.wait_for_listeners()
         key = episodes(plex)[0]
         session = await plex.engine.play("Ben", key)
@@ -208,7 +211,7 @@ async def test_while_the_sessions_cannot_be_read_they_are_not_known() -> None:
 
 
 async def test_a_client_that_vanishes_ends_when_plex_no_longer_lists_it() -> None:
-    async with demo_server(speed=200.0) as plex, household(plex) as house:
+    async with demo_server(speed=200.0) as plex, household(plex, playback=_FIVE_MINUTES) as house:
         await plex.frames.wait_for_listeners()
         key = episodes(plex)[0]
         session = await plex.engine.play("Ben", key)

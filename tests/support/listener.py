@@ -35,7 +35,9 @@ class Household:
 
     def set(self, token: str | None = None, **tables: Any) -> Settings:
         plex = {"url": self.plex.url, "token": self.plex.token if token is None else token}
-        self.settings = build({**tables, "plex": {**plex, **tables.get("plex", {})}})
+        # On a fast clock five minutes go by while a busy machine does something else.
+        playback = {"stale_session": "1d", **tables.get("playback", {})}
+        self.settings = build({**tables, "plex": {**plex, **tables.get("plex", {})}, "playback": playback})
         return self.settings
 
     @property

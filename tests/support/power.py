@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -29,6 +30,8 @@ _MAKE = {
 _MEGABYTES = {"ext4": 64, "xfs": 304, "btrfs": 128}
 """Little more than the least that each of them accepts; the image is sparse."""
 _FICLONE = 0x40049409
+_SHARED = ("mount", "umount", "losetup")
+_TRIES, _PAUSE = 5, 0.2
 
 
 class Disks:
@@ -168,4 +171,12 @@ def _unmount(point: Path) -> None:
 
 
 def _run(*command: str) -> str:
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    for _ in range(_TRIES):
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if not done.returncode or command[0] not in _SHARED:
+            break
+        # Others take and give back loop devices too, and the kernel lets go of one only after it has said so.
+        time.sleep(_PAUSE)
+    if done.returncode:
+        raise subprocess.CalledProcessError(done.returncode, command, done.stdout, done.stderr)
+    return done.stdout
