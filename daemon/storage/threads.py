@@ -45,11 +45,8 @@ class Threads:
     async def run(self, mapping: str, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run a step to its end. A cancel stops the waiting, not the step, even if that has yet to begin."""
         job = _Job(lambda: call(*args))
-        loop = asyncio.get_running_loop()
         self._admit(mapping)
-        return await self._await(
-            mapping, job, asyncio.shield(loop.run_in_executor(self._executor, job.run)), self._patience
-        )
+        return await self._await(mapping, job, self._begin(job), self._patience)
 
     async def slice(self, mapping: str, call: Callable[[*Ts], T], *args: *Ts) -> T:
         """Run one slice of long work. A cancel drops it where it has not begun."""
@@ -60,10 +57,8 @@ class Threads:
     async def clean(self, mapping: str, call: Callable[[*Ts], None], *args: *Ts) -> None:
         """Tidy up, also beside hanging calls. It is waited for a few seconds only, and goes on after them."""
         job = _Job(lambda: call(*args))
-        loop = asyncio.get_running_loop()
-        answer = asyncio.shield(loop.run_in_executor(self._executor, job.run))
         try:
-            await self._await(mapping, job, answer, min(_CLEANING, self._patience))
+            await self._await(mapping, job, self._begin(job), min(_CLEANING, self._patience))
         except TierUnavailable as error:
             log.warning("cleaning_hangs", mapping=mapping, why=str(error))
 
@@ -73,6 +68,12 @@ class Threads:
         self._left[mapping] = left
         late = time.monotonic() - min(_SUSPICIOUS, self._patience)
         return sum(job.begun is not None and job.begun <= late for job in left)
+
+    def _begin(self, job: _Job[T]) -> asyncio.Future[T]:
+        answer = asyncio.get_running_loop().run_in_executor(self._executor, job.run)
+        # Where the caller has been cancelled, nobody else looks at why it fails after that.
+        answer.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return asyncio.shield(answer)
 
     def _admit(self, mapping: str) -> None:
         if self.stalled(mapping) >= MOST_STALLED:
