@@ -9,6 +9,7 @@ SQLite and real files. Each play is stopped again at once, which takes everythin
 from __future__ import annotations
 
 import asyncio
+import gc
 import statistics
 import sys
 import tempfile
@@ -90,4 +91,7 @@ async def main(plays: int) -> None:
 
 
 if __name__ == "__main__":
+    # As the daemon does before it begins.
+    gc.collect()
+    gc.freeze()
     asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 from collections.abc import Iterator, Mapping
@@ -155,6 +156,9 @@ async def serve(loaded: Loaded, env: Mapping[str, str], *, dry_run: bool = False
 
     The one OndeckdError for which it cannot start goes to the caller.
     """
+    # A full collection would walk all modules again: tens of milliseconds in the midst of a start.
+    gc.collect()
+    gc.freeze()
     app = App(loaded, env, dry_run=dry_run)
     code = 0
     try:

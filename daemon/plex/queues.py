@@ -19,7 +19,7 @@ from daemon.errors import PlexError
 from daemon.model import Item, ItemType
 from daemon.plex import elements
 from daemon.plex.episodes import enough, usual_length
-from daemon.plex.frames import QueuePlace, rating_key, text
+from daemon.plex.frames import PLAYED_TYPES, QueuePlace, rating_key, text
 from daemon.plex.reading import Reader
 
 log = structlog.get_logger()
@@ -88,10 +88,11 @@ def ahead(
     rest = _after(list(container), place, current, text(container.get("playQueueSelectedItemID")))
     if rest is None:
         return None
-    made = [(element, elements.item(element, container)) for element in islice(rest, _MOST)]
-    found = [(element, one) for element, one in made if one and one.type in {ItemType.MOVIE, ItemType.EPISODE}]
-    if not _is_made_by_hand(container) and _is_in_order(current, [one for _, one in found]):
+    videos = [element for element in islice(rest, _MOST) if _is_video(element)]
+    # Of most queues no more is wanted than this: to make items of all that they hold would hold up the start.
+    if not _is_made_by_hand(container) and _is_in_order(current, videos):
         return None
+    found = [(element, one) for element in videos if (one := elements.item(element, container))]
     sections = [elements.section_of(element, container) for element, _ in found]
     return [one for (_, one), section in zip(found, sections, strict=True) if not any(section) or counts(*section)]
 
@@ -117,9 +118,21 @@ def _is_made_by_hand(container: Element) -> bool:
     return shuffled or playlist or "/playlists/" in unquote(container.get("playQueueSourceURI", ""))
 
 
-def _is_in_order(current: Item, following: Sequence[Item]) -> bool:
+def _is_video(element: Element) -> bool:
+    """Say whether an item of this is a movie or an episode of a library."""
+    named = rating_key(element.get("ratingKey"), element.get("key"))
+    return text(element.get("type")) in PLAYED_TYPES and bool(named) and element.get("live") != "1"
+
+
+def _is_in_order(current: Item, following: Sequence[Element]) -> bool:
     """Say whether these are episodes of the same show in its order; specials may stand anywhere."""
-    if not current.show or any(one.show != current.show for one in following):
-        return False
-    places = [(one.season, one.episode) for one in (current, *following) if one.season or not current.season]
-    return places == sorted(places)
+    places = [(current.season, current.episode)]
+    for element in following:
+        show = rating_key(element.get("grandparentRatingKey"), element.get("grandparentKey"))
+        if text(element.get("type")) != ItemType.EPISODE or show != current.show:
+            return False
+        # As `elements.item` reads them.
+        place = elements.number(element.get("parentIndex"), 1), elements.number(element.get("index"), 0)
+        if place[0] or not current.season:
+            places.append(place)
+    return bool(current.show) and places == sorted(places)

@@ -7,6 +7,7 @@ Started with a JSON description of the library's shape; answers each line of JSO
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -130,6 +131,9 @@ _GARBAGE = [
 
 async def _serve(shape: dict[str, Any], speed: float, users: Sequence[str]) -> None:
     library = generate(Shape(**shape))
+    # Measured beside the daemon, it should not stand still to collect what stays anyway.
+    gc.collect()
+    gc.freeze()
     async with (
         AsyncExitStack() as stack,
         DemoServer(library, clock=Clock(speed), users=users) as plex,

@@ -78,6 +78,21 @@ def test_specials_do_not_disturb_the_order() -> None:
     assert after(queue(episode(0, 1), episode(0, 2), SEASON[0]), episode(0, 1)) is None
 
 
+def test_what_is_no_video_does_not_disturb_the_order() -> None:
+    mixed = queue(*SEASON)
+    mixed.insert(1, Element("Video", type="clip", ratingKey="10"))
+    mixed.insert(2, Element("Video", type="episode", live="1", ratingKey="11"))
+    mixed.insert(3, Element("Video", type="movie"))
+    assert after(mixed, SEASON[0]) is None
+
+
+def test_episodes_without_a_season_have_an_order_too() -> None:
+    backwards = queue(SEASON[0], *SEASON[:0:-1])
+    for element in backwards:
+        del element.attrib["parentIndex"]
+    assert after(backwards, SEASON[0]) == ["1014", "1013", "1012"]
+
+
 def test_any_other_order_is_followed() -> None:
     assert after(queue(*SEASON[::-1]), SEASON[2]) == ["1012", "1011"]
 
