@@ -86,6 +86,10 @@ class RemoteRefused(RemoteError):
     counts = False
 
 
+class RemoteHidden(RemoteRefused):
+    """The service keeps from this token what somebody does not show; the token is good otherwise."""
+
+
 class RemoteNotFound(RemoteError):
     """The service does not know what it is asked for."""
 

@@ -14,8 +14,8 @@ from daemon.plex.library import PlexLibrary
 from daemon.plex.listener import Listener
 from daemon.sourcing import Sourcing
 
-_OF_ANYTHING = frozenset({DemandKind.RECENT, DemandKind.WATCHLIST})
-_OF_SHOWS = frozenset({DemandKind.ON_DECK, DemandKind.PINNED})
+_OF_ANYTHING = frozenset({DemandKind.PINNED, DemandKind.RECENT, DemandKind.WATCHLIST})
+_OF_SHOWS = frozenset({DemandKind.ON_DECK})
 
 
 class Following:

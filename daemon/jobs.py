@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -111,10 +112,11 @@ class Jobs:
     async def _perform(self, task: Task) -> list[Entry]:
         self._tell(task, TaskState.RUNNING)
         path, mapping = task.file.array_path, task.file.mapping
-        report, busy = self._reporter(task), lambda: self._dispatcher.is_streaming(mapping)
+        busy = partial(self._dispatcher.is_streaming, mapping)
         if task.kind is TaskKind.EVICT:
-            return await self._custody.evict(path, report, busy=busy)
+            return await self._custody.evict(path, self._reporter(task), busy=busy)
         self._links.demand(mapping)
+        report = self._reporter(task, sidecars=await self._sidecars(path))
         entries = await self._custody.cache_in(task.file, report, busy=busy)
         try:
             await self._links.look(entries[0])
@@ -123,8 +125,17 @@ class Jobs:
             raise
         return entries
 
-    def _reporter(self, task: Task) -> Callable[[int, int], None]:
+    async def _sidecars(self, path: str) -> int:
+        """Return how many bytes are likely to come with a video."""
+        if self._live.settings.transfer.sidecars == "none":
+            return 0
+        return (await self._store.run(lambda c: ledger.remembered_sidecars(c, [path]))).get(path, 0)
+
+    def _reporter(self, task: Task, *, sidecars: int = 0) -> Callable[[int, int], None]:
         report = self._progress.reporter(task)
+        expected = task.file.size + sidecars if sidecars else 0
+        if expected:
+            report(0, expected)
         back = task.kind is TaskKind.EVICT
         begun: float | None = None
 
@@ -135,7 +146,8 @@ class Jobs:
                 begun = self._clock.now()
                 event = "copy_back_started" if back else "cache_in_started"
                 log.info(event, path=task.file.array_path, bytes=total, why=task.why, task=task.id)
-            report(done, total)
+            # Sidecars are counted when their turn comes, and their room must not be given away till then.
+            report(done, max(total, expected))
             if back and done == total:
                 self._metrics.copied("to_array", total, self._clock.now() - begun)
                 begun = None

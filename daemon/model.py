@@ -242,20 +242,22 @@ class Fetched:
 
     `items` are the movies and episodes of `demands`, with their files. `unmatched` names what is wanted and is not in
     the library, or names nothing by which it could be found. `unchanged`: the source says that what was read last
-    still holds; then the rest is empty.
+    still holds; then the rest is empty. `note` is what people should know of it though nothing is amiss.
     """
 
     demands: tuple[Demand, ...] = ()
     items: tuple[Item, ...] = ()
     unmatched: tuple[str, ...] = ()
     unchanged: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
     """How one source of one user is: when it was last read whole, and since when and why it cannot be read.
 
-    `user` is empty for a source that speaks for nobody in particular. `found` counts the demands it made,
+    `user` is empty for a source that speaks for nobody in particular. Where it can be read, `problem` is only what
+    people should know of it. `found` counts the demands it made,
     `unmatched` names what it wanted in vain.
     """
 
@@ -352,10 +354,16 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class Want:
-    """A file that somebody demands, with all its demands."""
+    """A file that somebody demands, with all its demands; the sidecars are those that came with it last, if it did."""
 
     file: File
     demands: tuple[Demand, ...]
+    sidecar_bytes: int = 0
+
+    @property
+    def bytes(self) -> int:
+        """Return what it takes to bring it in, as far as that is known."""
+        return self.file.size + self.sidecar_bytes
 
 
 @dataclass(frozen=True, slots=True)

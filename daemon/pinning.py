@@ -15,7 +15,7 @@ from daemon.live import Live
 from daemon.model import Changes, Demand, File, Item, ItemType, Room, TaskKind, TaskState
 from daemon.planning.spaces import Budget
 from daemon.plex.library import PlexLibrary
-from daemon.sources.pins import demands_of, items_of
+from daemon.sources.pins import demands_of, identified, items_of
 from daemon.state import demands, pins, tasks
 from daemon.state.pins import Pin
 from daemon.state.store import Connection, Store
@@ -73,6 +73,7 @@ class Pinning:
         found = await self._find(target)
         await self._look(file.plex_path for file in found.files)
         new = Pin(found.item.rating_key, found.item.type, found.title, self._clock.now())
+        new = await identified(self._library, self._store, new, found.leaves)
 
         def work(connection: Connection) -> None:
             pin = pins.put(connection, new)

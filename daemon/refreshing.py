@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
 import structlog
 
+from daemon.census import Census, Counting
 from daemon.clock import Clock
 from daemon.config import Settings
 from daemon.dispatch import Dispatcher
 from daemon.doubts import Doubts
-from daemon.errors import PlexError, PlexUnauthorized, RemoteBusy, RemoteError, RemoteRefused
+from daemon.errors import PlexUnauthorized, RemoteRefused
 from daemon.feed import Feed
 from daemon.live import Live
 from daemon.model import DemandKind, Fetched, Person, User
-from daemon.readers import EVERYBODY, asked_for, enabled, reads
+from daemon.readers import EVERYBODY, Key, Outcome, asked_for, enabled, read, reads
 from daemon.retries import Retries
 from daemon.schedule import next_refresh
 from daemon.situation import counting
@@ -28,8 +29,6 @@ from daemon.state.store import Connection, Store
 
 log = structlog.get_logger()
 
-Key = tuple[str, str]
-"""Kind and user of a source."""
 USERS = "the list of users"
 """In place of a source's name: what plex.tv says of who there is."""
 _USERS: Key = (USERS, "")
@@ -37,35 +36,8 @@ _USERS: Key = (USERS, "")
 _SETTLE = 2.0
 """Seconds for which what has happened may go on happening, and Plex may lag, before it is asked."""
 _AT_ONCE = 4
-
-
-@dataclass(frozen=True, slots=True)
-class Census:
-    """Who there is, and why that may not be the whole truth now (empty: it is); `again`: it soon may be."""
-
-    people: Sequence[Person] = ()
-    problem: str = ""
-    again: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class _Outcome:
-    kind: DemandKind
-    user: User
-    fetched: Fetched | None
-    problem: str = ""
-    again: bool = True
-    """Whether trying it again before long may help."""
-    after: float = 0.0
-    """Seconds for which it asks to be left alone."""
-
-    @property
-    def key(self) -> Key:
-        return self.kind, self.user.id
-
-    @property
-    def name(self) -> str:
-        return f"{self.kind} of {self.user.title or self.user.id}" if self.user.id else str(self.kind)
+_PATIENCE = 5.0
+"""Seconds after which what has been read is recorded, and what has not come yet by itself."""
 
 
 class Refresher:
@@ -74,6 +46,7 @@ class Refresher:
     `people` says who there is; `refused` is told whose token did not do. A source that fails changes no demand; it is
     tried again sooner than the schedule says. `also` is what else belongs to a scheduled refresh; `seed` sets this
     installation's jitter apart from others'. What is not `is_current` any more when it has been read is left out.
+    Whatever takes longer than `patience` seconds holds up nothing else.
     """
 
     def __init__(
@@ -84,20 +57,21 @@ class Refresher:
         feed: Feed,
         dispatcher: Dispatcher,
         *,
-        people: Callable[[], Awaitable[Census]],
+        people: Callable[[], Coroutine[None, None, Census]],
         refused: Callable[[Person], None],
         personal: Sequence[PersonalSource],
         common: Sequence[CommonSource],
         also: Callable[[], Awaitable[None]],
         seed: Callable[[], str],
         is_current: Callable[[Connection, DemandKind], bool],
+        patience: float = _PATIENCE,
     ) -> None:
         self._store = store
         self._live = live
         self._clock = clock
         self._feed = feed
         self._dispatcher = dispatcher
-        self._people = people
+        self._patience = patience
         self._refused = refused
         self._personal = personal
         self._common = common
@@ -108,15 +82,17 @@ class Refresher:
         self._whole = asyncio.Event()
         self._whole.set()
         self._wake = asyncio.Event()
+        self._counting = Counting(people, patience, heard=self._wake.set)
         self._retries: Retries[Key] = Retries()
         self._met: set[str] = set()
         self._last: float | None = None
         self._followed: set[str] = set()
         self._doubts = Doubts()
+        self._sure = False
 
     def everything_soon(self, *, sure: bool = False) -> None:
         """Have every source read now. `sure`: other settings are in force, so whatever they leave out is meant."""
-        self._doubts.sure |= sure
+        self._sure |= sure
         self._whole.set()
         self._wake.set()
 
@@ -127,20 +103,24 @@ class Refresher:
 
     async def run(self) -> None:
         """Refresh at the start, then whenever it is due or asked for. Never returns."""
-        await self._refresh()
-        while True:
-            scheduled, again = self._scheduled(), self._retries.next
-            due = min((one for one in (scheduled, again, self._doubts.next) if one is not None), default=None)
-            # Asked for while the last refresh ran, or by an event: what happens at once is read at once, and what a
-            # person asks for without waiting for more.
-            asked = await self._clock.wait(self._wake, None if due is None else max(0.0, due - self._clock.now()))
-            if asked:
-                await self._clock.wait(self._whole, _SETTLE)
-            now = self._clock.now() if asked or due is None else max(due, self._clock.now())
-            if scheduled is not None and scheduled <= now:
-                self._whole.set()
-            self._wanted |= self._retries.take(now) | self._doubts.due(now)
+        async with asyncio.TaskGroup() as self._counting.group:
             await self._refresh()
+            while True:
+                await self._until_due()
+                await self._refresh()
+
+    async def _until_due(self) -> None:
+        scheduled, again = self._scheduled(), self._retries.next
+        due = min((one for one in (scheduled, again, self._doubts.next) if one is not None), default=None)
+        # Asked for while the last refresh ran, or by an event: what happens at once is read at once, and what a
+        # person asks for without waiting for more.
+        asked = await self._clock.wait(self._wake, None if due is None else max(0.0, due - self._clock.now()))
+        if asked:
+            await self._clock.wait(self._whole, _SETTLE)
+        now = self._clock.now() if asked or due is None else max(due, self._clock.now())
+        if scheduled is not None and scheduled <= now:
+            self._whole.set()
+        self._wanted |= self._retries.take(now) | self._doubts.take(now)
 
     def _scheduled(self) -> float | None:
         return next_refresh(self._live.settings.schedule, self._last, self._clock.now(), self._seed())
@@ -158,14 +138,34 @@ class Refresher:
         # Whoever is new has not been read at all.
         wanted |= {(source.kind, user) for source in self._personal for user in ids - self._met}
         self._met = ids
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in self._jobs(settings, people, wanted, whole=whole)]
-        outcomes = [task.result() for task in tasks]
+        # Who is not known to be here may only not have been asked for.
         here = ids | {""} if census and not census.problem else None
-        await self._record(outcomes, people, here, whole=whole)
+        self._doubts.sure = whole and self._sure
+        self._sure = self._sure and not whole
+        jobs = self._jobs(settings, people, wanted, whole=whole)
+        outcomes = await self._read_all(jobs, lambda some: self._record(some, people, here))
+        self._doubts.sure = False
+        if whole:
+            self._last = self._clock.now()
+            self._retries.forget_all_but({one.key for one in outcomes} | {_USERS})
         self._follow(outcomes)
 
-    def _follow(self, outcomes: Sequence[_Outcome]) -> None:
+    async def _read_all(
+        self,
+        jobs: Iterable[Coroutine[None, None, Outcome]],
+        record: Callable[[Sequence[Outcome]], Awaitable[None]],
+    ) -> list[Outcome]:
+        """Read all; record it at once, or in two parts where some of it takes long."""
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(job) for job in jobs]
+            done = (await asyncio.wait(tasks, timeout=self._patience))[0] if tasks else set()
+            early = [task for task in tasks if task in done] if len(done) < len(tasks) else []
+            if early:
+                await record([task.result() for task in early])
+        await record([task.result() for task in tasks if task not in early])
+        return [task.result() for task in tasks]
+
+    def _follow(self, outcomes: Sequence[Outcome]) -> None:
         """Have what is new read again where somebody has begun another show: that may decide what of it counts."""
         decks = [one.fetched.demands for one in outcomes if one.kind is DemandKind.ON_DECK and one.fetched]
         shows = {demand.show for deck in decks for demand in deck if demand.show}
@@ -177,7 +177,9 @@ class Refresher:
         """Return whom to read; None: nobody's own wishes are read."""
         if not any(enabled(settings, source.kind) for source in self._personal):
             return None
-        census = await self._people()
+        census = await self._counting.count()
+        if not census.new:
+            return census
         if not census.problem:
             if self._retries.worked(_USERS):
                 self._say([USERS], "")
@@ -187,16 +189,19 @@ class Refresher:
 
     def _jobs(
         self, settings: Settings, people: Sequence[Person], wanted: Collection[Key], *, whole: bool
-    ) -> Iterator[Coroutine[None, None, _Outcome]]:
-        limit = asyncio.Semaphore(_AT_ONCE)
+    ) -> Iterator[Coroutine[None, None, Outcome]]:
+        wishes: list[tuple[DemandKind, User, Callable[[], Awaitable[Fetched]]]] = []
         for source in self._personal:
-            for person in people:
-                user = person.user
-                if reads(settings, source.kind, user) and (whole or asked_for(wanted, source.kind, user.id)):
-                    yield self._read(limit, source.kind, user, partial(self._fetch, source, person))
-        for common in self._common:
-            if enabled(settings, common.kind) and (whole or asked_for(wanted, common.kind, "")):
-                yield self._read(limit, common.kind, User("", ""), common.fetch)
+            users = (person for person in people if reads(settings, source.kind, person.user))
+            wishes += ((source.kind, person.user, partial(self._fetch, source, person)) for person in users)
+        nobody = User("", "")
+        wishes += ((one.kind, nobody, one.fetch) for one in self._common if enabled(settings, one.kind))
+        # What the server itself is asked for goes first: one service of the many others is the likeliest to be slow.
+        wishes.sort(key=lambda wish: (wish[0] is not DemandKind.ON_DECK, wish[1].id != ""))
+        limit = asyncio.Semaphore(_AT_ONCE)
+        for kind, user, fetch in wishes:
+            if whole or asked_for(wanted, kind, user.id):
+                yield read(limit, kind, user, fetch)
 
     async def _fetch(self, source: PersonalSource, person: Person) -> Fetched:
         try:
@@ -209,25 +214,8 @@ class Refresher:
                 self._refused(person)
             raise
 
-    async def _read(
-        self, limit: asyncio.Semaphore, kind: DemandKind, user: User, fetch: Callable[[], Awaitable[Fetched]]
-    ) -> _Outcome:
-        try:
-            async with limit:
-                return _Outcome(kind, user, await fetch())
-        except (PlexError, RemoteError) as error:
-            # Another token comes by the schedule, or when plex.tv has given one; asking again with this one is idle.
-            again = not isinstance(error, PlexUnauthorized | RemoteRefused)
-            after = error.after if isinstance(error, RemoteBusy) else 0.0
-            return _Outcome(kind, user, None, str(error), again=again, after=after)
-
     async def _record(
-        self,
-        outcomes: Sequence[_Outcome],
-        people: Sequence[Person],
-        here: Collection[str] | None,
-        *,
-        whole: bool,
+        self, outcomes: Sequence[Outcome], people: Sequence[Person], here: Collection[str] | None
     ) -> None:
         now = self._clock.now()
 
@@ -246,24 +234,21 @@ class Refresher:
             demands.recount(connection, counting(connection, self._live.settings).until)
 
         await self._dispatcher.change(work)
-        if whole:
-            self._doubts.sure = False
-            self._last = now
-            self._retries.forget_all_but({one.key for one in outcomes} | {_USERS})
         self._tell(outcomes)
 
-    def _believed(self, connection: Connection, one: _Outcome, now: float) -> Fetched:
+    def _believed(self, connection: Connection, one: Outcome, now: float) -> Fetched:
         """Return what is taken for what a source says: what it leaves out all of a sudden stands for a while."""
         assert one.fetched is not None, "a failure says nothing"
         if one.fetched.unchanged:
             return one.fetched
         known = sources.said(connection, one.kind, one.user.id)
-        standing = self._doubts.standing(one.key, known, one.fetched.demands, now)
+        finished = partial(sources.finished, connection, one.user.id)
+        standing = self._doubts.standing(one.key, known, one.fetched.demands, now, finished)
         if standing:
             log.info("source_doubted", source=one.name, missing=len(standing))
         return replace(one.fetched, demands=(*one.fetched.demands, *standing))
 
-    def _tell(self, outcomes: Sequence[_Outcome]) -> None:
+    def _tell(self, outcomes: Sequence[Outcome]) -> None:
         """Say what fails from now on and what works again, once each."""
         now = self._clock.now()
         news: dict[str, list[str]] = defaultdict(list)

@@ -21,7 +21,8 @@ class Reloading:
     """Applies a new configuration while the daemon runs.
 
     Whoever wants it sets `wanted`. `prepare` does what may yet show a fault (ConfigError, with nothing changed);
-    `in_force` is called after each swap.
+    `in_force` is called after each swap. Where the settings are as they were, nothing follows: whoever saves the file
+    and sends SIGHUP as well means one reload.
     """
 
     def __init__(
@@ -66,6 +67,10 @@ class Reloading:
             self._reject(error.faults)
             return
         self._health.config_faults = ()
+        if new == self._live.settings:
+            log.info("config_reloaded", what="nothing changed")
+            self._feed.publish("notice", {"level": "info", "text": "configuration read: nothing changed"})
+            return
         self._health.needs_restart = tuple(restart_needed(self._started_with, new))
         self._live.swap(new)
         self._in_force()

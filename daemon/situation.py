@@ -11,7 +11,7 @@ from daemon.errors import UnmappedPath
 from daemon.model import Demand, Entry, File, Holding, Plan, PlayState, Room, Task, TaskKind, TaskState, Want
 from daemon.planning.counting import Counting
 from daemon.planning.planner import FULL, Situation
-from daemon.state import demands, ledger, plays, sources, tasks
+from daemon.state import demands, ledger, plays, retentions, sources, tasks
 from daemon.state.store import Connection
 from daemon.storage.paths import Mappings
 
@@ -97,7 +97,7 @@ def look(
     _, running = _played(connection, files, {play.rating_key for play in open_plays if play.state in _READING})
     if everything:
         wanted = _wanted(connection, files, now)
-        entries, keep_until = ledger.all_entries(connection), demands.retained(connection, now)
+        entries, keep_until = ledger.all_entries(connection), retentions.retained(connection, now)
         held = {entry.file.array_path for entry in entries}
     else:
         wanted = _missing(connection, files, now)
@@ -107,7 +107,7 @@ def look(
         held = ledger.held(connection, played)
     holdings = list(_holdings(entries, wanted, keep_until))
     situation = Situation(
-        wants=_wants(wanted, files.mapped - held),
+        wants=_wants(connection, wanted, files.mapped - held),
         holdings=_wished(connection, holdings, among, now),
         rooms=_rooms(connection, outside, mappings),
         playing=frozenset(played),
@@ -124,14 +124,14 @@ def survey(connection: Connection, mappings: Mappings, now: float) -> tuple[Iter
     """Return what is on the cache, read one by one while the transaction lasts, and what is wanted there."""
     files = _Files(mappings)
     wanted = _wanted(connection, files, now)
-    keep_until = demands.retained(connection, now)
+    keep_until = retentions.retained(connection, now)
     sidecars = ledger.sidecar_sizes(connection)
     holdings = (
         _holding(entry, wanted, keep_until, sidecars)
         for entry in ledger.each_entry(connection)
         if entry.parent not in sidecars
     )
-    return holdings, _wants(wanted, files.mapped - ledger.held(connection, wanted.keys()))
+    return holdings, _wants(connection, wanted, files.mapped - ledger.held(connection, wanted.keys()))
 
 
 _Wanted = Mapping[str, tuple[File, list[Demand]]]
@@ -185,8 +185,9 @@ def _played(connection: Connection, files: _Files, keys: Collection[str]) -> tup
     return known, played
 
 
-def _wants(wanted: _Wanted, missing: Collection[str]) -> list[Want]:
-    return [Want(file, tuple(whys)) for path, (file, whys) in wanted.items() if path in missing]
+def _wants(connection: Connection, wanted: _Wanted, missing: Collection[str]) -> list[Want]:
+    sidecars = ledger.remembered_sidecars(connection, missing)
+    return [Want(file, tuple(whys), sidecars.get(path, 0)) for path, (file, whys) in wanted.items() if path in missing]
 
 
 def _holding(entry: Entry, wanted: _Wanted, keep_until: Mapping[str, float], sidecars: Mapping[str, int]) -> Holding:
@@ -213,6 +214,7 @@ def _holdings(
 
 def _rooms(connection: Connection, outside: Outside, mappings: Mappings) -> dict[str, Room]:
     rooms, arriving = outside.rooms, tasks.arriving(connection)
+    sidecars = ledger.remembered_sidecars(connection, outside.copying)
     own: dict[str, int] = defaultdict(int)
     reserved: dict[str, int] = defaultdict(int)
     for mapping, size in ledger.sizes(connection).items():
@@ -225,7 +227,8 @@ def _rooms(connection: Connection, outside: Outside, mappings: Mappings) -> dict
             continue
         if mapping in rooms:
             reserved[rooms[mapping][0]] += left
-            own[rooms[mapping][0]] += max(0, arriving.get(path, left) - left)
+            # What it has written already, of which there is no entry yet.
+            own[rooms[mapping][0]] += max(0, arriving[path] + sidecars.get(path, 0) - left) if path in arriving else 0
     return {mapping: Room(key, total, free, own[key], reserved[key]) for mapping, (key, total, free) in rooms.items()}
 
 
@@ -294,4 +297,4 @@ def _is_over(
     if path in wanted:
         return waits  # there is no room for it, or it rests; what runs has its room already
     # A copy for an item that was stopped half-way goes on: the user will come back to it.
-    return not demands.is_retained(connection, task.file.plex_path, now, half_way=waits)
+    return not retentions.is_retained(connection, task.file.plex_path, now, half_way=waits)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 
 from daemon.activity import Activity
+from daemon.census import Census
 from daemon.config import Settings
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed
@@ -17,7 +18,7 @@ from daemon.plex.accounts import Accounts
 from daemon.plex.discover import Discover
 from daemon.plex.library import PlexLibrary
 from daemon.plex.rss import FeedReader
-from daemon.refreshing import Census, Refresher
+from daemon.refreshing import Refresher
 from daemon.rooms import Rooms
 from daemon.sources.feeds import Feeds
 from daemon.sources.index import LibraryIndex
@@ -53,7 +54,7 @@ class Sourcing:
         self._activity = Activity(store, library, settings)
         self.index = LibraryIndex(library, store, clock)
         self.users = Users(store, settings, clock, self.accounts.known, lambda: self.accounts.problem)
-        self._pins = Pins(library, store)
+        self._pins = Pins(library, store, self.index)
         self.refresher = self._make_refresher(given, feed, dispatcher, library, also)
         self.pinning = Pinning(
             store,
@@ -77,6 +78,7 @@ class Sourcing:
         store, clock, settings = given.store, given.clock, self._settings
         discover = Discover(self.outbound, settings, clock)
         shelf = Shelf(library, clock)
+        feeds = Feeds(FeedReader(self.outbound), library, self.index, shelf, store, settings, clock)
         return Refresher(
             store,
             self._live,
@@ -87,11 +89,11 @@ class Sourcing:
             refused=self.accounts.refused,
             personal=[
                 OnDeck(library, settings),
-                Watchlist(discover, self.index, shelf, store, settings, clock, self._owner_token),
+                Watchlist(discover, self.index, shelf, store, settings, clock, self._owner_token, feeds.cover),
             ],
             common=[
                 self._pins,
-                Feeds(FeedReader(self.outbound), library, self.index, shelf, store, settings, clock),
+                feeds,
                 Recent(library, store, settings, clock),
                 Trending(library, self.index, store, self.outbound, settings, clock),
             ],

@@ -127,6 +127,7 @@ def _source(one: SourceState, *, on: bool) -> Row:
         "read_at": iso(one.read_at),
         "found": one.found,
         "failing_since": iso(one.failed_since),
-        "problem": one.problem,
+        "problem": one.problem if one.failed_since is not None else "",
+        "note": one.problem if one.failed_since is None else "",
         "unmatched": list(one.unmatched),
     }

@@ -171,11 +171,12 @@ class DiscoverRoutes:
         ids = self.watchlists.feeds.get(request.match_info["name"])
         if ids is None:
             return failure(404)
-        wishes = [one for person in ids for one in self.watchlists.of(person)]
-        shown = sorted(wishes, key=lambda one: one.at, reverse=True)[: self.watchlists.window]
+        uuids = {person.id: person.uuid for person in self.people}
+        wishes = [(uuids[person], one) for person in ids for one in self.watchlists.of(person)]
+        shown = sorted(wishes, key=lambda wish: wish[1].at, reverse=True)[: self.watchlists.window]
         if request.query.get("format") != "json":
             return self._tagged(request, _xml_feed(shown), "application/rss+xml")
-        items = [_feed_entry(one) for one in shown]
+        items = [_feed_entry(author, one) for author, one in shown]
         return self._tagged(request, to_json({"title": "Watchlist", "links": {}, "items": items}), "application/json")
 
     def _tagged(self, request: web.Request, text: str, kind: str) -> web.Response:
@@ -210,20 +211,21 @@ def _date(wish: Wish) -> str:
     return format_datetime(datetime.fromtimestamp(wish.at, UTC), usegmt=True)
 
 
-def _feed_entry(wish: Wish) -> dict[str, Any]:
+def _feed_entry(author: str, wish: Wish) -> dict[str, Any]:
     entry: dict[str, Any] = {"title": f"{wish.title} ({wish.year})", "pubDate": _date(wish)}
     entry |= {"link": f"https://watch.plex.tv/{wish.kind}/x", "description": "", "category": str(wish.kind)}
-    return entry | ({"guids": list(wish.guids)} if wish.guids else {})
+    return entry | ({"author": author} if author else {}) | ({"guids": list(wish.guids)} if wish.guids else {})
 
 
-def _xml_feed(wishes: list[Wish]) -> str:
+def _xml_feed(wishes: list[tuple[str, Wish]]) -> str:
     items = "".join(
         f"<item><title>{escape(f'{one.title} ({one.year})')}</title><pubDate>{_date(one)}</pubDate>"
         f"<link>https://watch.plex.tv/{one.kind}/x</link><description></description><category>{one.kind}</category>"
         '<media:credit role="actor">Somebody</media:credit>'
         + (f'<guid isPermaLink="false">{one.guids[0]}</guid>' if one.guids else "")
+        + (f"<author>{author}</author>" if author else "")
         + "</item>"
-        for one in wishes
+        for author, one in wishes
     )
     head = '<?xml version="1.0" encoding="UTF-8"?><rss version="2.0" xmlns:media="http://search.yahoo.com/mrss/">'
     return f"{head}<channel><title>Watchlist</title>{items}</channel></rss>"

@@ -10,7 +10,7 @@ from math import inf
 from types import MappingProxyType
 
 from daemon.config import Settings
-from daemon.model import Demand, DemandKind, User
+from daemon.model import Demand, DemandKind, Retention, User
 from daemon.settings.models import UserSettings
 
 NEVER = 0.0
@@ -44,8 +44,10 @@ class Counting:
         self._last_plays = last_plays
         self._people: dict[str, UserSettings | None] = {}
 
-    def until(self, demand: Demand) -> float | None:
-        """Return when the demand ceases to count, in seconds since the epoch; None: not by itself."""
+    def until(self, demand: Demand | Retention) -> float | None:
+        """Return when a demand or a retention ceases to count, in seconds since the epoch; None: not by itself."""
+        if isinstance(demand, Retention):
+            return NEVER if self._person(demand.user) is None else None
         if demand.kind in _ALWAYS:
             return None
         if demand.since <= self._declined.get(demand.rating_key, -inf):

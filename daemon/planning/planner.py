@@ -51,9 +51,11 @@ def plan(situation: Situation, settings: Settings, now: float) -> Plan:
     by_room: dict[str, tuple[Room, list[Wanted], list[Held]]] = {}
     for room in situation.rooms.values():
         by_room.setdefault(room.id, (room, [], []))
+    alone = settings.transfer.sidecars == "none"
     for want in situation.wants:
         if place := situation.rooms.get(want.file.mapping):
-            by_room[place.id][1].append(Wanted(want, score(want.demands, now), now))
+            comes = replace(want, sidecar_bytes=0) if alone and want.sidecar_bytes else want
+            by_room[place.id][1].append(Wanted(comes, score(want.demands, now), now))
     for holding in situation.holdings:
         if place := situation.rooms.get(holding.entry.file.mapping):
             by_room[place.id][2].append(_rate(holding, situation, settings, now))
@@ -159,7 +161,7 @@ def _admit(
     refused: list[Refusal] = []
     reach = 0
     for one in sorted(wanted, key=lambda one: one.rank):
-        file = one.want.file
+        file, size = one.want.file, one.want.bytes
         if file.array_path in situation.running or one.is_late(situation.playing):
             continue
         if file.array_path in situation.resting:
@@ -167,16 +169,16 @@ def _admit(
                 Refusal(file, one.score.value, "its last copy failed and is tried again later", one.want.demands)
             )
             continue
-        chosen = _make_room(budget, file.size, one, victims)
+        chosen = _make_room(budget, size, one, victims)
         if chosen is None:
             refused.append(Refusal(file, one.score.value, NO_ROOM, one.want.demands))
             reach = max(reach, one.reach)
             continue
-        budget.was_pressed |= bool(chosen) and budget.is_full_for(file.size)
+        budget.was_pressed |= bool(chosen) and budget.is_full_for(size)
         for victim in chosen:
             victims.remove(victim)
             evict(victim, f"makes room for {file.plex_path}", urgent=one.urgent)
-        waits = not budget.take(file.size)
+        waits = not budget.take(size)
         cache_ins.append(PlannedCacheIn(file, one.score.value, one.score.why, one.want.demands, waits, one.urgent))
     return tuple(cache_ins), tuple(refused), reach
 

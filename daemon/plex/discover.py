@@ -13,7 +13,7 @@ from typing import Any
 
 from daemon import __version__
 from daemon.clock import Clock
-from daemon.errors import RemoteNotFound, RemoteRefused, RemoteUnavailable
+from daemon.errors import RemoteHidden, RemoteNotFound, RemoteUnavailable
 from daemon.model import ItemType
 from daemon.outbound import Outbound
 from daemon.settings.models import Settings
@@ -105,7 +105,7 @@ class Discover:
         return _number(state.get("watchlistedAt"))
 
     async def friends_watchlist(self, token: str, uuid: str) -> list[Listed]:
-        """Return what a friend of this token's owner has listed. RemoteRefused: the friend does not show it."""
+        """Return what a friend of this token's owner has listed. RemoteHidden: the friend does not show it."""
         found: dict[str, Listed] = {}
         after: str | None = None
         for number in range(_MOST_PAGES):
@@ -130,12 +130,12 @@ class Discover:
         answer = _table(reply.json())
         if answer.get("errors"):
             said = _table(answer["errors"]).get("message")
-            raise RemoteRefused(f"{reply.host} answers: {str(said)[:200]}")
+            raise RemoteHidden(f"{reply.host} answers: {str(said)[:200]}")
         if "data" not in answer:
             raise RemoteUnavailable(f"{reply.host} answers with something that is no list")
         watchlist = _table(_table(answer["data"]).get("userV2")).get("watchlist")
         if not isinstance(watchlist, dict) or not isinstance(watchlist.get("nodes"), list):
-            raise RemoteRefused(f"{reply.host} does not show this watchlist")
+            raise RemoteHidden(f"{reply.host} does not show this watchlist")
         return watchlist
 
     async def _read(self, token: str, before: Sequence[_Page]) -> list[_Page]:

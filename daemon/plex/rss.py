@@ -1,7 +1,8 @@
 """Watchlist feeds (``https://rss.plex.tv/…``) made into entries. Pure but for the asking.
 
 JSON is asked for: it lists all ids of an entry (``guids``); the XML (RSS 2.0) has one ``guid``. A feed holds the newest
-50 entries or so and may name the address of the next part (``links.next``), as those who read it report.
+50 entries or so and may name the address of the next part (``links.next``), as those who read it report; of late also
+that each entry of the friends' feed names the account it is from (``author``, a uuid), which Pulsarr goes by.
 """
 
 from __future__ import annotations
@@ -20,16 +21,21 @@ from daemon.outbound import Outbound, Reply
 from daemon.plex.guids import normalised
 
 _MOST_PARTS = 40
+_SAID = ("category", "title", "pubDate", "author")
 
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """A movie or a show of a feed. `guids` are its ids; none: it cannot be told which it is. `at` 0.0: unknown."""
+    """A movie or a show of a feed. `guids` are its ids; none: it cannot be told which it is. `at` 0.0: unknown.
+
+    `author` is the uuid of the account whose list it is on, where the feed says so.
+    """
 
     type: ItemType | None
     title: str
     guids: tuple[str, ...]
     at: float
+    author: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,20 +112,21 @@ def _parsed(reply: Reply) -> tuple[list[FeedEntry], str]:
 def _from_json(item: Mapping[str, Any]) -> FeedEntry:
     named = item.get("guids")
     ids = [str(guid) for guid in named] if isinstance(named, list) else []
-    return _entry(str(item.get("category", "")), str(item.get("title", "")), ids, str(item.get("pubDate", "")))
+    return _entry({name: str(item.get(name) or "") for name in _SAID}, ids)
 
 
 def _from_xml(item: Element) -> FeedEntry:
     # Some put further ids into elements of their own names, whatever namespace these are in.
     ids = [text for element in item.iter() if element.tag.endswith("guid") and (text := element.text)]
-    said = {name: item.findtext(name, "") for name in ("category", "title", "pubDate")}
-    return _entry(said["category"], said["title"], ids, said["pubDate"])
+    return _entry({name: item.findtext(name, "") for name in _SAID}, ids)
 
 
-def _entry(category: str, title: str, ids: list[str], date: str) -> FeedEntry:
-    kind = category.strip().casefold()
+def _entry(texts: Mapping[str, str], ids: list[str]) -> FeedEntry:
+    said = {name: text.strip() for name, text in texts.items()}
+    kind = said["category"].casefold()
     guids = tuple(dict.fromkeys(guid for guid in map(normalised, ids) if guid))
-    return FeedEntry(ItemType(kind) if kind in {"movie", "show"} else None, title.strip(), guids, _moment(date))
+    movie_or_show = ItemType(kind) if kind in {"movie", "show"} else None
+    return FeedEntry(movie_or_show, said["title"], guids, _moment(said["pubDate"]), said["author"])
 
 
 def _moment(date: str) -> float:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+import asyncio
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -27,10 +29,10 @@ _SURE = ("imdb://", "plex://")
 class Feeds:
     """Demands what the feeds of ``watchlist.rss`` name: movies, and the first episodes of shows.
 
-    Nobody is named in a feed, so what anybody has finished since it was listed counts as seen, and what was finished
-    before does not: who lists something wants to see it. An entry that is older than the oldest of a full feed has
-    fallen out of its window and stands until somebody has seen it or ``watchlist.max_age`` is over; one that is
-    missing in between was taken off the list.
+    A wish of a feed is nobody's in particular, so what anybody has finished since it was listed counts as seen, and
+    what was finished before does not: who lists something wants to see it. An entry that is older than the oldest of a
+    full feed has fallen out of its window and stands until somebody has seen it or ``watchlist.max_age`` is over; one
+    that is missing in between was taken off the list.
     """
 
     kind = DemandKind.WATCHLIST
@@ -53,12 +55,22 @@ class Feeds:
         self._settings = settings
         self._clock = clock
         self._empty: set[str] = set()
+        self._reading = asyncio.Lock()
+        self._authors: dict[str, set[str]] = {}
         self._finished: dict[str, float] = {}
         self._history: tuple[float, float] | None = None
 
+    async def cover(self, uuid: str) -> bool:
+        """Say whether a feed holds this account's list, going by whose entries it has held so far."""
+        async with self._reading:
+            for name in {_name(url) for url in self._urls()} - self._authors.keys():
+                self._note_authors(name, [_entry(row) for row in await self._store.run(partial(rows.feed, name=name))])
+        return any(uuid in authors for authors in self._authors.values())
+
     async def fetch(self) -> Fetched:
         """Return what all feeds demand now. Raises PlexError or RemoteError; then what was known stands."""
-        entries = await self._entries()
+        async with self._reading:
+            entries = await self._entries()
         if not entries:
             return Fetched()
         await self._index.ensure()
@@ -81,7 +93,7 @@ class Feeds:
         )
 
     async def _entries(self) -> list[FeedEntry]:
-        urls = list(dict.fromkeys(url.get_secret_value() for url in self._settings().watchlist.rss))
+        urls = self._urls()
         self._reader.forget_all_but(set(urls))
         entries: list[FeedEntry] = []
         for number, url in enumerate(urls):
@@ -91,8 +103,15 @@ class Feeds:
                 error.args = (f"watchlist.rss, feed {number + 1}: {error}",)  # its address is a secret
                 raise
         names = {_name(url) for url in urls}
+        self._authors = {name: authors for name, authors in self._authors.items() if name in names}
         await self._store.run(lambda c: rows.keep_feeds(c, names))
         return entries
+
+    def _urls(self) -> list[str]:
+        return list(dict.fromkeys(url.get_secret_value() for url in self._settings().watchlist.rss))
+
+    def _note_authors(self, name: str, entries: Iterable[FeedEntry]) -> None:
+        self._authors.setdefault(name, set()).update(entry.author for entry in entries if entry.author)
 
     async def _feed(self, url: str) -> list[FeedEntry]:
         """Return what a feed holds, and what fell out of its window."""
@@ -104,6 +123,7 @@ class Feeds:
             raise RemoteUnavailable("it is suddenly empty; that is believed if it stays so")
         self._empty.discard(name)
         whole = [*entries, *_carried(entries, before)]
+        self._note_authors(name, [*before, *entries])
         if whole != before:
             await self._store.run(lambda c: rows.put_feed(c, name, [_row(entry) for entry in whole]))
         return whole
@@ -164,9 +184,9 @@ def _name(url: str) -> str:
 
 
 def _row(entry: FeedEntry) -> list[Any]:
-    return [entry.type, entry.title, list(entry.guids), entry.at]
+    return [entry.type, entry.title, list(entry.guids), entry.at, entry.author]
 
 
 def _entry(row: list[Any]) -> FeedEntry:
-    kind, title, guids, at = row
-    return FeedEntry(ItemType(kind) if kind else None, title, tuple(guids), at)
+    kind, title, guids, at, *author = row
+    return FeedEntry(ItemType(kind) if kind else None, title, tuple(guids), at, *author)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from daemon.clock import Clock
-from daemon.errors import RemoteError, RemoteRefused
+from daemon.errors import RemoteError, RemoteHidden, RemoteRefused
 from daemon.model import Demand, DemandKind, Fetched, Item, Person, Role
 from daemon.plex.discover import Discover, Listed
 from daemon.settings.models import Settings
@@ -15,6 +15,7 @@ from daemon.sources.shelf import Shelf, demands
 from daemon.state import library as rows
 from daemon.state.store import Store
 
+IN_FEEDS = "read from a feed of watchlist.rss"
 _MOST_IDS = 50
 _MOST_MOMENTS = 10
 """Entries of whom plex.tv is asked at one reading when they were listed; the others are taken to be no younger than
@@ -33,7 +34,8 @@ class Watchlist:
     """Demands movies that their listers have not seen, and of shows the first episodes that they have not.
 
     With an account's token its own list is read; without one the community's API is asked with the owner's, which
-    shows the lists of friends who let theirs be seen. `owner_token` gives that one, empty if there is none.
+    shows the lists of friends who let theirs be seen. `owner_token` gives that one, empty if there is none; `in_feeds`
+    says whether a feed holds the list of the account of this uuid, so that nothing is amiss if it is not shown.
     """
 
     kind = DemandKind.WATCHLIST
@@ -47,6 +49,7 @@ class Watchlist:
         settings: Callable[[], Settings],
         clock: Clock,
         owner_token: Callable[[], str],
+        in_feeds: Callable[[str], Awaitable[bool]],
     ) -> None:
         self._discover = discover
         self._index = index
@@ -55,11 +58,17 @@ class Watchlist:
         self._settings = settings
         self._clock = clock
         self._owner_token = owner_token
+        self._in_feeds = in_feeds
         self._guessed: set[tuple[str, str]] = set()
 
     async def fetch(self, person: Person) -> Fetched:
         """Return what the person's list demands now. Raises PlexError or RemoteError; then what was known stands."""
-        listed = await listed_by(self._discover, person, self._owner_token())
+        try:
+            listed = await listed_by(self._discover, person, self._owner_token())
+        except RemoteHidden:
+            if await self._in_feeds(person.uuid):
+                return Fetched(unchanged=True, note=IN_FEEDS)
+            raise
         await self._index.ensure()
         found = [_Found(one, keys) for one, keys in zip(listed, await self._match(person, listed), strict=True)]
         keys = list(dict.fromkeys(key for one in found for key in one.keys))
@@ -146,8 +155,8 @@ async def listed_by(discover: Discover, person: Person, owner: str) -> list[List
         raise RemoteRefused(person.problem or f"there is no plex.tv token of {person.user.title}")
     try:
         return await discover.friends_watchlist(owner, person.uuid)
-    except RemoteRefused as error:
-        raise RemoteRefused(
+    except RemoteHidden as error:
+        raise RemoteHidden(
             f"{error}: {person.user.title} can show it to friends (Account visibility), or a feed that holds it "
             "can be named in watchlist.rss"
         ) from None

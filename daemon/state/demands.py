@@ -6,17 +6,15 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 
-from daemon.model import HALF_WAY, Changes, Demand, DemandKind, Item, ItemType, MediaFile, Retention, User
+from daemon.model import Changes, Demand, DemandKind, Item, ItemType, MediaFile, Retention, User
+from daemon.state import ledger, retentions
+from daemon.state.retentions import RETENTION
 from daemon.state.rows import DEMAND, demand, from_db, marks, select, to_db
 
 COUNTS = "(counts_until IS NULL OR counts_until > ?)"
 """Of the table `demands`; takes the moment."""
 
 _AT_ONCE = 500
-
-_RETAINED = (
-    "SELECT f.plex_path, max(r.until) FROM retentions AS r JOIN item_files AS f USING (rating_key) WHERE r.until > ?"
-)
 
 
 def put_user(connection: sqlite3.Connection, user: User, *, played_at: float | None = None) -> None:
@@ -170,19 +168,20 @@ def wishes_for(
         sql = f"SELECT {columns}, f.plex_path FROM item_files AS f JOIN demands AS d USING (rating_key) WHERE {among}"
         for row in select(connection, f"{sql} AND {COUNTS}", *asked, now):
             wishes[from_db(row[-1])].append(demand(row[:-1]))
-        retained = select(connection, f"{_RETAINED} AND {among} GROUP BY f.plex_path", now, *asked)
-        kept |= {from_db(path): until for path, until in retained}
+        kept |= retentions.retained(connection, now, among=asked)
     return wishes, kept
 
 
 def recount(
     connection: sqlite3.Connection,
-    until: Callable[[Demand], float | None],
+    until: Callable[[Demand | Retention], float | None],
     *,
     kind: DemandKind | None = None,
     user: str | None = None,
 ) -> None:
-    """Record anew until when demands count; those of one kind and one user, or all."""
+    """Record anew until when demands and retentions count; those of one user, or all; demands of one `kind` alone."""
+    if kind is None:
+        retentions.recount(connection, until, user=user)
     rows = select(
         connection,
         f"SELECT counts_until, {DEMAND} FROM demands WHERE ifnull(kind = ?, 1) AND ifnull(user = ?, 1)",
@@ -222,20 +221,8 @@ def demands_of_play(connection: sqlite3.Connection, play: str) -> list[Demand]:
 
 def retentions_of_item(connection: sqlite3.Connection, rating_key: str) -> list[Retention]:
     """Return the retentions of one item."""
-    sql = "SELECT rating_key, user, until, why FROM retentions WHERE rating_key = ?"
+    sql = f"SELECT {RETENTION} FROM retentions WHERE rating_key = ?"
     return [Retention(*row) for row in select(connection, sql, rating_key)]
-
-
-def retained(connection: sqlite3.Connection, now: float) -> dict[str, float]:
-    """Return until when each retained file (as Plex sees it) stays."""
-    return dict(connection.execute(f"{_RETAINED} GROUP BY f.plex_path", (now,)))
-
-
-def is_retained(connection: sqlite3.Connection, plex_path: str, now: float, *, half_way: bool = False) -> bool:
-    """Say whether this one file is retained; `half_way`: because its play was stopped there."""
-    only = f"AND r.why = '{HALF_WAY}'" if half_way else ""
-    sql = f"{_RETAINED} AND f.plex_path = ? {only} GROUP BY f.plex_path"
-    return bool(select(connection, sql, now, to_db(plex_path)))
 
 
 def is_demanded(connection: sqlite3.Connection, plex_path: str, now: float) -> bool:
@@ -254,12 +241,13 @@ def forget_idle(connection: sqlite3.Connection, before: float) -> None:
     )
     connection.execute("DELETE FROM watched WHERE at < ?", (before,))
     connection.execute("DELETE FROM declined WHERE at < ?", (before,))
+    ledger.forget_sidecars(connection, before)
 
 
 def due(connection: sqlite3.Connection, now: float) -> tuple[list[Demand], list[Retention]]:
     """Return the demands and retentions whose time is over."""
     over = [demand(row) for row in select(connection, f"SELECT {DEMAND} FROM demands WHERE until <= ?", now)]
-    sql = "SELECT rating_key, user, until, why FROM retentions WHERE until <= ?"
+    sql = f"SELECT {RETENTION} FROM retentions WHERE until <= ?"
     return over, [Retention(*row) for row in select(connection, sql, now)]
 
 

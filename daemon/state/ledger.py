@@ -6,14 +6,22 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 
 from daemon.model import Entry
+from daemon.state.retentions import LASTS
 from daemon.state.rows import ENTRY, ENTRY_MARKS, entry, entry_values, from_db, marks, select, to_db
 
 
 def put_entries(connection: sqlite3.Connection, entries: Iterable[Entry]) -> None:
-    """Record placed files."""
+    """Record placed files, and how much their sidecars are, which is remembered when they have left."""
+    placed = list(entries)
     connection.executemany(
         f"INSERT OR REPLACE INTO entries ({ENTRY}) VALUES ({ENTRY_MARKS})",
-        [entry_values(new) for new in entries],
+        [entry_values(new) for new in placed],
+    )
+    videos = [(path,) for path in dict.fromkeys(to_db(new.parent or new.file.array_path) for new in placed)]
+    connection.executemany("DELETE FROM sidecars WHERE array_path = ?", videos)
+    connection.executemany(
+        "INSERT INTO sidecars SELECT parent, sum(size), max(cached_at) FROM entries WHERE parent = ? GROUP BY parent",
+        videos,
     )
 
 
@@ -41,14 +49,37 @@ def sidecar_sizes(connection: sqlite3.Connection) -> dict[str, int]:
     return {from_db(parent): size for parent, size in rows}
 
 
+def remembered_sidecars(connection: sqlite3.Connection, array_paths: Iterable[str]) -> dict[str, int]:
+    """Return the bytes of the sidecars that came with each of these videos last, also of those that have left."""
+    sql = "SELECT array_path, size FROM sidecars WHERE array_path IN"
+    found: dict[str, int] = {}
+    for asked in _parts(array_paths):
+        rows = select(connection, f"{sql} ({marks(len(asked))})", *asked)
+        found |= {from_db(path): size for path, size in rows}
+    return found
+
+
+def forget_sidecars(connection: sqlite3.Connection, before: float) -> None:
+    """Forget those of videos that were placed before a moment and have left."""
+    sql = "DELETE FROM sidecars WHERE at < ? AND array_path NOT IN (SELECT array_path FROM entries)"
+    connection.execute(sql, (before,))
+
+
 _AT_ONCE = 500
+
+
+def _parts(paths: Iterable[str]) -> Iterator[list[str | bytes]]:
+    """Yield paths as the database has them, so many at a time."""
+    asked = [to_db(path) for path in paths]
+    return (asked[start : start + _AT_ONCE] for start in range(0, len(asked), _AT_ONCE))
+
 
 _UNWANTED = (
     f"SELECT {ENTRY} FROM entries AS e WHERE (waived OR cached_at <= ?) "
     "AND NOT EXISTS (SELECT 1 FROM item_files AS f WHERE f.plex_path = e.plex_path AND ("
     "EXISTS (SELECT 1 FROM demands AS d WHERE d.rating_key = f.rating_key "
     "AND (d.counts_until IS NULL OR d.counts_until > ?)) "
-    "OR EXISTS (SELECT 1 FROM retentions AS r WHERE r.rating_key = f.rating_key AND r.until > ?))) "
+    f"OR EXISTS (SELECT 1 FROM retentions AS r WHERE r.rating_key = f.rating_key AND {LASTS} > ?))) "
     "AND NOT EXISTS (SELECT 1 FROM entries AS p WHERE p.array_path = e.parent) "
     "AND NOT EXISTS (SELECT 1 FROM replacing AS r WHERE r.array_path = e.array_path)"
 )
@@ -65,9 +96,7 @@ def unwanted(connection: sqlite3.Connection, cached_before: float, now: float) -
 def entries_of(connection: sqlite3.Connection, array_paths: Iterable[str]) -> list[Entry]:
     """Return the entries of these videos and those of their sidecars."""
     found: list[Entry] = []
-    paths = [to_db(path) for path in array_paths]
-    for start in range(0, len(paths), _AT_ONCE):
-        asked = paths[start : start + _AT_ONCE]
+    for asked in _parts(array_paths):
         for column in ("array_path", "parent"):
             sql = f"SELECT {ENTRY} FROM entries WHERE {column} IN ({marks(len(asked))})"
             found += [entry(row) for row in select(connection, sql, *asked)]

@@ -100,6 +100,11 @@ def find(connection: sqlite3.Connection, guids: Sequence[str]) -> list[tuple[str
     return sorted(found.items())
 
 
+def guids(connection: sqlite3.Connection, key: str) -> list[str]:
+    """Return what other services call a movie or show."""
+    return [guid for (guid,) in select(connection, "SELECT guid FROM guids WHERE rating_key = ?", key)]
+
+
 def any_without(connection: sqlite3.Connection, kind: ItemType, prefix: str) -> bool:
     """Say whether something of this type has guids, but none that begins so."""
     sql = (

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from daemon.model import Demand, ItemType
 from daemon.state.rows import DEMAND, demand, from_db, select
 
-_PIN = "rating_key, type, title, since"
+_PIN = "rating_key, type, title, since, guids, season, episode"
 _COVERS = (
     "(p.rating_key IN (d.rating_key, d.show) OR (p.type = 'season' AND d.show <> '' "
     "AND (s.rating_key IS NULL OR (s.show = e.show AND s.season = e.season))))"
@@ -24,12 +25,19 @@ _PINNED = "d.kind = 'pinned' AND d.user = '' AND d.play = ''"
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """Something that stays on the cache whatever happens, with all that is below it, since then."""
+    """Something that stays on the cache whatever happens, with all that is below it, since then.
+
+    `guids` (in their one form) name the movie, or the show that it is or belongs to; `season` and `episode` say which
+    of its it is. By these it is found again where Plex has given it another rating key.
+    """
 
     rating_key: str
     type: ItemType
     title: str
     since: float
+    guids: tuple[str, ...] = ()
+    season: int = 0
+    episode: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +51,7 @@ class Extent:
 
 def put(connection: sqlite3.Connection, new: Pin) -> Pin:
     """Record a pin and return it as it stands now: one that was there keeps its time."""
-    connection.execute(
-        f"INSERT INTO pins ({_PIN}) VALUES (?, ?, ?, ?) ON CONFLICT (rating_key) DO UPDATE SET "
-        "type = excluded.type, title = excluded.title",
-        (new.rating_key, new.type, new.title, new.since),
-    )
+    _put(connection, new)
     return next(pin for pin in all_pins(connection) if pin.rating_key == new.rating_key)
 
 
@@ -63,7 +67,17 @@ def remove(connection: sqlite3.Connection, keys: Collection[str]) -> list[str]:
 def all_pins(connection: sqlite3.Connection) -> list[Pin]:
     """Return every pin, the oldest first."""
     rows = select(connection, f"SELECT {_PIN} FROM pins ORDER BY since, rating_key")
-    return [Pin(key, ItemType(kind), title, since) for key, kind, title, since in rows]
+    return [
+        Pin(key, ItemType(kind), title, since, tuple(json.loads(guids)), season, episode)
+        for key, kind, title, since, guids, season, episode in rows
+    ]
+
+
+def replace_all(connection: sqlite3.Connection, new: Iterable[Pin]) -> None:
+    """Put pins in place of all there are. Of several with one rating key the first one's time counts."""
+    connection.execute("DELETE FROM pins")
+    for pin in new:
+        _put(connection, pin)
 
 
 def covering(connection: sqlite3.Connection, rating_key: str) -> list[Pin]:
@@ -101,3 +115,18 @@ def files(connection: sqlite3.Connection) -> list[tuple[str, int]]:
         f"SELECT DISTINCT f.plex_path, f.size FROM demands AS d JOIN item_files AS f USING (rating_key) WHERE {_PINNED}"
     )
     return [(from_db(path), size) for path, size in select(connection, sql)]
+
+
+def known_files(connection: sqlite3.Connection, keys: Collection[str]) -> set[str]:
+    """Return the files (as Plex sees them) that these movies and episodes are known to have had."""
+    sql = "SELECT plex_path FROM item_files WHERE rating_key = ?"
+    return {from_db(path) for key in keys for (path,) in select(connection, sql, key)}
+
+
+def _put(connection: sqlite3.Connection, new: Pin) -> None:
+    connection.execute(
+        f"INSERT INTO pins ({_PIN}) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (rating_key) DO UPDATE SET "
+        "type = excluded.type, title = excluded.title, guids = excluded.guids, season = excluded.season, "
+        "episode = excluded.episode",
+        (new.rating_key, new.type, new.title, new.since, json.dumps(new.guids), new.season, new.episode),
+    )

@@ -139,6 +139,19 @@ MIGRATIONS: tuple[str, ...] = (
     -- Cached files that somebody seems to be replacing, and until when that may take.
     CREATE TABLE replacing (array_path PRIMARY KEY, until REAL NOT NULL) WITHOUT ROWID;
     """,
+    """
+    -- By what else a pin is found, should its rating key change: guids of its movie or show (JSON), and the numbers.
+    ALTER TABLE pins ADD COLUMN guids TEXT NOT NULL DEFAULT '[]';
+    ALTER TABLE pins ADD COLUMN season INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE pins ADD COLUMN episode INTEGER NOT NULL DEFAULT 0;
+
+    -- Until when a retention counts by the settings of its user; NULL: for as long as it stands.
+    ALTER TABLE retentions ADD COLUMN counts_until REAL;
+
+    -- How many bytes of sidecars came with each video when it was placed last. Stays when the video leaves.
+    CREATE TABLE sidecars (array_path PRIMARY KEY, size INTEGER NOT NULL, at REAL NOT NULL) WITHOUT ROWID;
+    INSERT INTO sidecars SELECT parent, sum(size), max(cached_at) FROM entries WHERE parent <> '' GROUP BY parent;
+    """,
 )
 
 

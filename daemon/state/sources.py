@@ -19,7 +19,7 @@ def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new
     """Put what a source says in place of what it said before; plays' own demands are not touched."""
     before = state(connection, kind, user)
     if new.unchanged:
-        _put(connection, replace(before, read_at=now, failed_since=None, problem=""))
+        _put(connection, replace(before, read_at=now, failed_since=None, problem=new.note))
         return
     old = said(connection, kind, user)
     demands.put_items(connection, new.items)
@@ -33,7 +33,7 @@ def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new
     )
     demands.apply(connection, changes)
     unmatched = new.unmatched[:_MOST_UNMATCHED]
-    _put(connection, SourceState(kind, user, now, None, "", len(new.demands), unmatched))
+    _put(connection, SourceState(kind, user, now, None, new.note, len(new.demands), unmatched))
 
 
 def said(connection: sqlite3.Connection, kind: DemandKind, user: str) -> tuple[Demand, ...]:
@@ -97,6 +97,12 @@ def declined(connection: sqlite3.Connection) -> dict[str, float]:
 def last_plays(connection: sqlite3.Connection) -> dict[str, float]:
     """Return when each user last played anything, where that is known."""
     return dict(select(connection, "SELECT id, last_played_at FROM users WHERE last_played_at IS NOT NULL"))
+
+
+def finished(connection: sqlite3.Connection, user: str) -> dict[str, float]:
+    """Return what a user (empty: anybody) has finished, and when last, by rating key."""
+    sql = "SELECT rating_key, max(at) FROM watched WHERE ? IN ('', user) GROUP BY rating_key"
+    return dict(select(connection, sql, user))
 
 
 def _put(connection: sqlite3.Connection, new: SourceState) -> None:

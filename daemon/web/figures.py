@@ -43,6 +43,8 @@ def source(row: Mapping[str, Any]) -> str:
         found += f", {len(row['unmatched'])} not in the library"
     if row["failing_since"]:
         return f"fails since {moment(row['failing_since'])}: {row['problem']}; {found}"
+    if row.get("note"):
+        return f"{row['note']}; {found}"
     return found
 
 

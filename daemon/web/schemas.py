@@ -95,6 +95,7 @@ SCHEMAS: Mapping[str, _Json] = MappingProxyType(
                     found=_WHOLE,
                     failing_since=_TIME,
                     problem=_TEXT,
+                    note=_TEXT,
                     unmatched=_list(_TEXT),
                 )
             ),

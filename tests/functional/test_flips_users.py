@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from daemon.model import Role
 from tests.support.command_line import config_file, ondeckd
-from tests.support.daemon import House
+from tests.support.daemon import House, merged
 from tests.support.flips import SOON, Flip, Stage, each, each_key, from_the_start, playing, stage, while_it_runs
 from tests.support.reloads import change
 
@@ -141,6 +142,32 @@ async def test_somebody_inactive_who_plays_again_counts_at_once(tmp_path: Path) 
         await house.plex.engine.play("Ben", house.key("m2"))
         await house.shows(BOTH)
         assert await house.refreshed() == since
+
+
+async def _is_retained(house: Stage, *, expected: bool) -> bool:
+    return [row["retained_until"] is not None for row in (await house.get("/api/v1/files"))["items"]] == [expected]
+
+
+async def test_what_somebody_excluded_has_watched_is_kept_no_longer_till_he_counts_again(tmp_path: Path) -> None:
+    plays = {"playback": {"min_play": "0"}, "retention": {"min_stay": "30d", "after_watched": "30d"}}
+    async with playing(tmp_path, lambda _: None, **merged(SOON, plays)) as house:
+        film = house.key("m1")
+        session = await house.plex.engine.play("Ben", film)
+        await house.until(lambda: house.is_cached(film))
+        await house.quiet()
+        await house.plex.engine.advance(session, 0.95 * house.library[film].seconds)
+        await house.plex.engine.stop(session)
+        await house.until_so(partial(_is_retained, house, expected=True))
+        for excluded, retained in (["Ben"], False), ([], True):
+            await change(house, users={"exclude": excluded})
+            await house.until_so(partial(_is_retained, house, expected=retained))
+            assert house.cached() == {"m1"}
+        await change(house, retention={"min_stay": "0"})
+        await house.calm()
+        assert house.cached() == {"m1"}
+        since = house.clock.now()
+        await change(house, users={"exclude": ["Ben"]})
+        await house.shows(set(), since=since)
 
 
 async def test_a_table_of_a_user_whom_plex_does_not_know_is_a_warning(tmp_path: Path) -> None:

@@ -12,10 +12,9 @@ from daemon.demo.generate import Shape, generate
 from daemon.demo.library import Library
 from daemon.errors import PlexError, PlexUnavailable, TargetNotFound, UnmappedPath
 from daemon.model import DemandKind, TaskKind
-from daemon.sources.pins import Pins
 from daemon.state import pins
 from tests.support.daemon import House, at_home
-from tests.support.pins import FAULTS, pinning, read, wishes
+from tests.support.pins import FAULTS, pinning, refresh, source_of, wishes
 from tests.support.plex import small_library
 
 PINNED = DemandKind.PINNED
@@ -24,14 +23,6 @@ LEAVE = {"min_stay": "0", "after_watched": "0", "after_stopped": "0"}
 
 async def pinned(house: House) -> set[str]:
     return set(await wishes(house.app.core.store, PINNED))
-
-
-async def refresh(house: House) -> tuple[str, ...]:
-    """Have the pins read as a refresh does, and the plan made anew; return what Plex does not know."""
-    core = house.app.core
-    fetched = await read(core.store, Pins(core.library, core.store), house.clock.now())
-    core.dispatcher.request_replan()
-    return fetched.unmatched
 
 
 def leaves(library: Library, key: str) -> set[str]:
@@ -235,7 +226,8 @@ async def test_what_plex_does_not_know_any_more_stays_pinned_and_is_named(tmp_pa
         node = library[movie]
         library.remove(movie)
 
-        assert await refresh(house) == (f"{node.title} (movie {movie}): Plex lists no file of it",)
+        why = "Plex has it no longer, and nothing else with its guid"
+        assert await refresh(house) == (f"{node.title} (movie {movie}): {why}",)
         assert await pinned(house) == {other}
         assert {row["rating_key"] for row in await pinning(house).pins()} == {movie, other}
         library.add(node)
@@ -273,7 +265,7 @@ async def test_what_was_read_while_somebody_pinned_is_out_of_date(tmp_path: Path
     library = small_library()
     async with at_home(tmp_path, library) as house:
         core = house.app.core
-        source = Pins(core.library, core.store)
+        source = source_of(house)
         await source.fetch()
         assert await core.store.run(source.is_current)
         await pinning(house).pin(library.movies[0])

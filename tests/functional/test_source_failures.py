@@ -14,6 +14,7 @@ from daemon.demo.faults import Faults, truncated
 from daemon.demo.trakt import movie_of
 from daemon.model import DemandKind, SourceState
 from daemon.refreshing import USERS
+from daemon.sources.watchlist import IN_FEEDS
 from tests.support.bad_input import logged
 from tests.support.sources import TITLES, Home, Key, Known, household, new_episode
 
@@ -38,6 +39,7 @@ Capture = pytest.CaptureFixture[str]
 Hit = dict[DemandKind, tuple[str, ...]]
 _TOKENS: Hit = {WATCHLIST: ("Ann", "Ben", "Kid")}
 _LISTS: Hit = {WATCHLIST: ("Ann", "Ben", "Kid", "Cleo", "")}
+_TV_LISTS: Hit = {WATCHLIST: ("Ann", "Ben", "Kid", "Cleo", "Dan", "")}
 _DECKS: Hit = {ON_DECK: TITLES}
 
 
@@ -59,14 +61,14 @@ PAGES: dict[str, Page] = {
     "history": Page(r"^/status/sessions/history", {WATCHLIST: ("",)}),
     "everything of Plex": Page(f"^(?!{_TV})", _DECKS | _LISTS | {PINNED: ("",), RECENT: ("",), TRENDING: ("",)}, True),
     "watchlists": Page(r"^/library/sections/watchlist", _TOKENS),
-    "community": Page(r"^/api(\?|$)", {WATCHLIST: ("Cleo",)}),
+    "community": Page(r"^/api(\?|$)", {WATCHLIST: ("Cleo", "Dan")}),
     "feed": Page("FEED", {WATCHLIST: ("",)}),
     "when it was listed": Page("/userState", {}),
     "who the owner is": Page(r"^/api/v2/user", {}, True),
     "shares": Page(r"/shared_servers", {}, True),
     "friends": Page(r"^/api/users/", {}, True),
     "home": Page(r"^/api/home/users", {}, True),
-    "everything of plex.tv": Page(f"^{_TV}", _LISTS, True),
+    "everything of plex.tv": Page(f"^{_TV}", _TV_LISTS, True),
     "a page of Trakt": Page(r"page=2", {TRENDING: ("",)}),
 }
 
@@ -156,8 +158,8 @@ async def demand_told(home: Home, name: str, before: Mapping[Key, SourceState], 
 
 def demand_said_once(home: Home, name: str, said: list[dict[str, Any]], broken: Collection[Key]) -> None:
     """Demand that each of these sources is named once, and no secret is."""
-    named = Counter(one for line in said for one in line["sources"] if one != "watchlist of Dan")
-    expected = names(home, set(broken) - home.keys(WATCHLIST, "Dan")) + [USERS] * PAGES[name].people
+    named = Counter(one for line in said for one in line["sources"])
+    expected = names(home, broken) + [USERS] * PAGES[name].people
     assert named == Counter(expected)
     everything = str(said)
     assert not any(secret in everything for secret in secrets(home))
@@ -209,7 +211,8 @@ async def test_a_page_that_fails_takes_nothing_away_and_is_told_and_then_read_ag
 ) -> None:
     async with household(tmp_path) as home:
         world = World(home)
-        assert set(await home.failing()) == home.keys(WATCHLIST, "Dan")  # who shows it to nobody
+        assert await home.failing() == {}
+        assert (await home.rows())["Dan"]["sources"][1]["note"] == IN_FEEDS  # whose list nobody is shown
         await fails_and_recovers(home, world, name, fault, capsys)
         assert home.house.damaged() == []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from daemon.demo.faults import Faults
 from daemon.model import DemandKind
 from tests.support.bad_input import plex_down, plex_up
 from tests.support.daemon import daemon_running, new_app
-from tests.support.sources import TITLES, Home, Round, household
+from tests.support.sources import TITLES, Home, Key, Round, household
 
 ON_DECK, WATCHLIST, PINNED = DemandKind.ON_DECK, DemandKind.WATCHLIST, DemandKind.PINNED
 RECENT, TRENDING = DemandKind.RECENT, DemandKind.TRENDING
@@ -30,20 +30,15 @@ async def furnished(folder: Path) -> AsyncIterator[Home]:
         yield home
 
 
-def all_is_well(home: Home) -> Callable[[list[Round]], bool]:
-    """Return what says whether each source's latest reading was well."""
-    dan = home.keys(WATCHLIST, "Dan")
-
-    def holds(done: list[Round]) -> bool:
-        latest = {key: problem for one in done for key, problem in one.read.items()}
-        return not {key for key, problem in latest.items() if problem} - dan
-
-    return holds
+def well(done: list[Round]) -> set[Key]:
+    """Return the sources whose latest reading was well."""
+    latest = {key: problem for one in done for key, problem in one.read.items()}
+    return {key for key, problem in latest.items() if not problem}
 
 
 async def demand_outage(home: Home, *failing: DemandKind) -> None:
     """Demand that sources of these kinds are known not to be readable, each since a moment, and no others."""
-    found = {key: one for key, one in (await home.failing()).items() if key not in home.keys(WATCHLIST, "Dan")}
+    found = await home.failing()
     assert {kind for kind, _ in found} == set(failing)
     assert all(one.problem and one.failed_since and one.read_at for one in found.values())
 
@@ -79,10 +74,7 @@ async def test_an_outage_outlasts_a_restart_and_its_end_is_noticed_by_itself(
             count = home.rounds.begun
             await resume(home, who)
             # Nobody asks for it.
-            await home.rounds.until(
-                lambda done: kinds <= {kind for one in done for kind, _ in one.read} and all_is_well(home)(done),
-                after=count,
-            )
+            await home.rounds.until(lambda done: since.keys() <= well(done), after=count)
             await demand_outage(home)
             await home.refresh()
             assert home.house.is_cached(*wanted)
@@ -146,9 +138,8 @@ async def test_a_token_that_is_revoked_costs_its_user_nothing_and_the_others_not
         home.begin("Cleo", home.library.movies[30])
         home.begin("Ben", home.library.movies[31])
         done = await home.refresh()
-        assert {key for key, problem in done.read.items() if problem} == home.keys(ON_DECK, "Cleo") | home.keys(
-            WATCHLIST, "Cleo", "Dan"
-        )
+        failed = {key for key, problem in done.read.items() if problem}
+        assert failed == home.keys(ON_DECK, "Cleo") | home.keys(WATCHLIST, "Cleo")
         after = await home.known()
         assert before.demands <= after.demands
         assert before.files.items() <= after.files.items()
@@ -158,7 +149,7 @@ async def test_a_token_that_is_revoked_costs_its_user_nothing_and_the_others_not
 
         home.plex.people.renew("Cleo")  # plex.tv knows another one
         await home.refresh_later(1)
-        assert set(await home.failing()) == home.keys(WATCHLIST, "Dan")
+        assert await home.failing() == {}
         assert home.house.is_cached(home.library.movies[30])
 
 
@@ -167,11 +158,11 @@ async def test_a_home_users_token_of_plex_tv_that_is_revoked_is_replaced_by_anot
         before = await home.known()
         home.plex.people.revoke_account("Kid")
         await home.refresh()
-        assert set(await home.failing()) == home.keys(WATCHLIST, "Dan", "Kid")
+        assert set(await home.failing()) == home.keys(WATCHLIST, "Kid")
         assert await home.known() == before
         home.plex.watchlists.add("Kid", home.library.movies[30], home.clock.now())
         await home.refresh_later(1)
-        assert set(await home.failing()) == home.keys(WATCHLIST, "Dan")
+        assert await home.failing() == {}
         assert home.house.is_cached(home.library.movies[30])
 
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from daemon.model import Changes, Demand, DemandKind, Fetched, Item, ItemType, MediaFile
-from daemon.state import demands, sources
+from daemon.model import Changes, Demand, DemandKind, Entry, Fetched, File, Item, ItemType, MediaFile, Retention
+from daemon.state import demands, ledger, retentions, sources
 from daemon.state.store import Connection, Store
 
 BEN, NOW = "7", 1_750_000_000.0
@@ -95,3 +95,25 @@ async def test_other_files_take_the_place_of_the_old_ones_and_none_take_no_place
         renamed = await store.run(lambda c: demands.item(c, "1"))
         assert renamed is not None
         assert renamed.title == "Renamed"
+
+
+async def test_a_retention_that_does_not_count_keeps_nothing_until_it_counts_again(tmp_path: Path) -> None:
+    def found(connection: Connection) -> tuple[bool, bool, int]:
+        path = one.files[0].plex_path
+        kept = demands.wishes_for(connection, [path], NOW)[1] == retentions.retained(connection, NOW) == {path: until}
+        return kept, retentions.is_retained(connection, path, NOW), len(ledger.unwanted(connection, NOW, NOW))
+
+    one, until = item("1", "/tv/1.mkv"), NOW + 60
+    file = File("/tv/1.mkv", "/array/1.mkv", "/cache/1.mkv", "TV", 9)
+    async with Store(tmp_path) as store:
+        await store.run(lambda c: demands.put_items(c, [one]))
+        await store.run(lambda c: ledger.put_entries(c, [Entry(file, 1, NOW)]))
+        kept = (Retention("1", BEN, until, "watched"),)
+        await store.run(lambda c: demands.apply(c, Changes(put_retentions=kept)))
+        assert await store.run(found) == (True, True, 0)
+        await store.run(lambda c: demands.recount(c, lambda _: 0.0))
+        assert await store.run(found) == (False, False, 1)
+        await store.run(lambda c: demands.recount(c, lambda _: None, user="somebody else"))
+        assert await store.run(found) == (False, False, 1)
+        await store.run(lambda c: demands.recount(c, lambda _: None, user=BEN))
+        assert await store.run(found) == (True, True, 0)

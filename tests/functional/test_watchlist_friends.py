@@ -9,6 +9,7 @@ from daemon.demo.faults import truncated
 from daemon.demo.server import DemoServer
 from daemon.errors import RemoteBusy, RemoteError, RemoteRefused, RemoteUnavailable
 from daemon.model import Role
+from daemon.sources.watchlist import IN_FEEDS
 from tests.support.bad_input import named
 from tests.support.people import NOW
 from tests.support.plex import small_library
@@ -96,3 +97,47 @@ async def test_who_has_no_token_at_all_is_refused_with_the_reason(tmp_path: Path
         with pytest.raises(RemoteRefused, match=r"no plex\.tv token of Ann"):
             await home.watchlist.fetch(home.person("Ann", account_token=""))
         assert home.asked("/api") == 0
+
+
+@pytest.mark.parametrize("form", ["json", "xml"])
+async def test_a_private_list_that_a_feed_holds_is_read_from_there_and_nothing_is_amiss(
+    tmp_path: Path, form: str
+) -> None:
+    async with lists(tmp_path) as home:
+        home.plex.watchlists.private |= {home.plex.people["Ben"].id, home.plex.people["Cleo"].id}
+        ben, wish = home.friend("Ben"), home.plex.watchlists.add("Ben", home.movies[1])
+        feed = f"{home.plex.url}{home.plex.watchlists.feed('Ben', 'Cleo')}?format={form}"
+        home.tables["watchlist"] = {"rss": [feed]}
+        with pytest.raises(RemoteRefused):
+            await home.watchlist.fetch(ben)
+        assert list(wanted(await home.read_feeds())) == [home.movies[1]]
+        fetched = await home.watchlist.fetch(ben)
+        assert (fetched.unchanged, fetched.note) == (True, IN_FEEDS)
+        with pytest.raises(RemoteRefused):
+            await home.watchlist.fetch(home.friend("Cleo"))  # nothing in it is hers
+
+        # It stays so while the list is empty, and while the feed fails; after a restart as well.
+        home.plex.watchlists.remove("Ben", wish)
+        home.plex.watchlists.add("Cleo", home.movies[0])
+        await home.read_feeds()
+        assert (await home.watchlist.fetch(ben)).note == IN_FEEDS
+        home.feeds._authors.clear()
+        home.plex.faults.http("/rss/", status=503)
+        with pytest.raises(RemoteUnavailable):
+            await home.read_feeds()
+        assert (await home.watchlist.fetch(home.friend("Cleo"))).note == IN_FEEDS
+
+        home.tables["watchlist"] = {"rss": []}
+        await home.read_feeds()
+        with pytest.raises(RemoteRefused):
+            await home.watchlist.fetch(home.friend("Cleo"))
+
+
+async def test_a_token_that_is_refused_is_amiss_whatever_a_feed_holds(tmp_path: Path) -> None:
+    async with lists(tmp_path) as home:
+        home.plex.watchlists.add("Ben", home.movies[1])
+        home.tables["watchlist"] = {"rss": [home.plex.url + home.plex.watchlists.feed("Ben")]}
+        await home.read_feeds()
+        home.plex.faults.http("^/api$", status=401)
+        with pytest.raises(RemoteRefused, match="refuses the token"):
+            await home.watchlist.fetch(home.friend("Ben"))

@@ -151,14 +151,25 @@ class House:
         return [video, Entry(subtitles, 1, self.clock.now(), parent=file.array_path)]
 
     async def settle(self) -> None:
-        """Carry out all that is on the queue and that follows from it; no file moves twice meanwhile."""
+        """Carry out all that is on the queue and that follows from it; no file moves twice meanwhile.
+
+        But one that comes with its subtitles for the first time: nobody knew how much that is, so it may have to leave.
+        """
         moved: Counter[str] = Counter()
         while waiting := await self.queue():
             first = waiting[0]
-            moved[first.file.array_path] += 1
-            assert moved[first.file.array_path] == 1, f"{first.kind} of {first.file.plex_path} after it moved already"
+            path = first.file.array_path
+            if not await self.is_known(path):
+                moved[path] -= 1
+            moved[path] += 1
+            assert moved[path] <= 1, f"{first.kind} of {first.file.plex_path} after it moved already"
             await self.carry_out(first)
         assert_nothing_to_do(await self.preview())
+
+    async def is_known(self, array_path: str) -> bool:
+        """Say whether it is known what comes with a file."""
+        known = await self.store.run(lambda connection: ledger.remembered_sidecars(connection, [array_path]))
+        return known.get(array_path, 0) == self.sidecars
 
 
 def goals(made: Plan) -> dict[str, tuple[TaskKind, str]]:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
 from daemon.app import App
-from daemon.dispatch import Decision
+from daemon.readers import Outcome
 from tests.support.daemon_process import DaemonProcess
 
 
@@ -29,16 +29,16 @@ class Records:
 
 @contextmanager
 def recording(app: App) -> Iterator[Records]:
-    """Watch the refresher for the length of the block; what it has read is written by one change of the dispatcher."""
-    records, change = Records(), app.core.dispatcher.change
+    """Watch the refresher for the length of the block; what takes long is recorded after the rest."""
+    records, refresher = Records(), app.core.sourcing.refresher
+    read_all = refresher._read_all
 
-    async def changed(work: Callable[..., object]) -> Decision:
-        decision = await change(work)
-        if "Refresher._record" in work.__qualname__:
-            records.note()
-        return decision
+    async def read(*args: Any) -> list[Outcome]:
+        outcomes = await read_all(*args)
+        records.note()
+        return outcomes
 
-    with patch.object(app.core.dispatcher, "change", new=changed):
+    with patch.object(refresher, "_read_all", new=read):
         yield records
 
 
@@ -62,6 +62,6 @@ async def reading(daemon: DaemonProcess, since: str = "") -> str:
 
 
 def _read_at(users: dict[str, Any]) -> str:
-    """Return when the sources that speak for nobody in particular were read last; they are recorded with the others."""
-    sources = [one for row in users["items"] if not row["id"] for one in row["sources"]]
-    return max((one["read_at"] or "" for one in sources), default="")
+    """Return when all sources have been read last: those that take long are recorded after the others."""
+    sources = [one for row in users["items"] for one in row["sources"] if one["on"]]
+    return min((one["read_at"] or "" for one in sources), default="")

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from daemon.census import Census
 from daemon.config import build
 from daemon.dispatch import Dispatcher
 from daemon.feed import Feed, Subscription
 from daemon.live import Live
 from daemon.model import Demand, DemandKind, Fetched, Person, Role, SourceState, User
-from daemon.refreshing import Census, Refresher
+from daemon.refreshing import Refresher
 from daemon.state import demands, sources
 from daemon.state.store import Connection, Store
 from tests.support.daemon import PATIENCE
@@ -60,13 +61,14 @@ class Scripted:
 
 
 class _Writer:
-    """What of the dispatcher writes."""
+    """What of the dispatcher writes; it notes when."""
 
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, made: Bench) -> None:
+        self._made = made
 
     async def change(self, work: Callable[[Connection], object]) -> None:
-        await self._store.run(work)
+        await self._made.store.run(work)
+        self._made.writes.append(self._made.clock.now() - NOW)
 
 
 @dataclass
@@ -90,6 +92,12 @@ class Bench:
     current: bool = True
     refused: list[str] = field(default_factory=list)
     also: int = 0
+    writes: list[float] = field(default_factory=list)
+    """The seconds since the start at which anything was recorded."""
+
+    async def who(self) -> Census:
+        """Say who there is."""
+        return Census(self.people, self.problem, self.may_pass)
 
     async def calm(self) -> None:
         """Return when whatever was woken has done what it can do now."""
@@ -109,6 +117,10 @@ class Bench:
 
     async def states(self) -> dict[tuple[DemandKind, str], SourceState]:
         return {(one.kind, one.user): one for one in await self.store.run(sources.states)}
+
+    async def demands(self, kind: DemandKind) -> list[Demand]:
+        """Return the demands of a kind."""
+        return [one for one in await self.store.run(demands.all_demands) if one.kind is kind]
 
     async def wanted(self) -> set[tuple[str, str]]:
         """Return kind and user of each demand."""
@@ -134,8 +146,18 @@ def person(identifier: str, *, account: bool = True) -> Person:
 
 
 @asynccontextmanager
-async def bench(folder: Path, people: Sequence[str] = ("1", "2"), **tables: Any) -> AsyncIterator[Bench]:
-    """Have a refresher run that has read everything once; its schedule is off unless it is set."""
+async def bench(
+    folder: Path,
+    people: Sequence[str] = ("1", "2"),
+    *,
+    who: Callable[[], Coroutine[None, None, Census]] | None = None,
+    patience: float = 60.0,
+    **tables: Any,
+) -> AsyncIterator[Bench]:
+    """Have a refresher run that has read everything once; its schedule is off unless it is set.
+
+    `patience` are real seconds; `who` says who there is.
+    """
     clock = TurnedClock(NOW)
     feed = Feed()
     base = {
@@ -160,7 +182,7 @@ async def bench(folder: Path, people: Sequence[str] = ("1", "2"), **tables: Any)
             Scripted(PINNED, clock),
             Scripted(TRENDING, clock),
         )
-        made.refresher = _refresher(made)
+        made.refresher = _refresher(made, who or made.who, patience)
         async with asyncio.TaskGroup() as group:
             running = group.create_task(made.refresher.run())
             await made.calm()
@@ -170,10 +192,7 @@ async def bench(folder: Path, people: Sequence[str] = ("1", "2"), **tables: Any)
                 running.cancel()
 
 
-def _refresher(made: Bench) -> Refresher:
-    async def who() -> Census:
-        return Census(made.people, made.problem, made.may_pass)
-
+def _refresher(made: Bench, who: Callable[[], Coroutine[None, None, Census]], patience: float) -> Refresher:
     async def also() -> None:
         made.also += 1
 
@@ -182,7 +201,7 @@ def _refresher(made: Bench) -> Refresher:
         made.live,
         made.clock,
         made.feed,
-        cast("Dispatcher", _Writer(made.store)),
+        cast("Dispatcher", _Writer(made)),
         people=who,
         refused=lambda one: made.refused.append(one.user.id),
         personal=[made.on_deck, made.watchlist],
@@ -190,4 +209,5 @@ def _refresher(made: Bench) -> Refresher:
         also=also,
         seed=lambda: "",
         is_current=lambda _connection, kind: made.current or kind is not PINNED,
+        patience=patience,
     )

@@ -103,7 +103,7 @@ class Rounds:
                 self._ended.set()
 
         async def _record(refresher: Refresher, outcomes: Sequence[Any], *args: Any, **kwargs: Any) -> None:
-            now[-1].read = {one.key: one.problem for one in outcomes}
+            now[-1].read |= {one.key: one.problem for one in outcomes}
             await record(refresher, outcomes, *args, **kwargs)
 
         with patch.object(Refresher, "_refresh", _refresh), patch.object(Refresher, "_record", _record):

@@ -121,9 +121,16 @@ async def lists(folder: Path, plex: DemoServer | None = None, /, **tables: Any) 
         made.index = LibraryIndex(library, store, clock)
         shelf = Shelf(library, clock)
         discover = Discover(outbound, lambda: made.settings, clock)
-        made.watchlist = Watchlist(
-            discover, made.index, shelf, store, lambda: made.settings, clock, lambda: server.people.owner.account_token
-        )
         reader = FeedReader(outbound)
         made.feeds = Feeds(reader, library, made.index, shelf, store, lambda: made.settings, clock)
+        made.watchlist = Watchlist(
+            discover,
+            made.index,
+            shelf,
+            store,
+            lambda: made.settings,
+            clock,
+            lambda: server.people.owner.account_token,
+            made.feeds.cover,
+        )
         yield made

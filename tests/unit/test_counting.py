@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from daemon.config import build
-from daemon.model import Demand, DemandKind
+from daemon.model import Demand, DemandKind, Retention
 from daemon.planning.counting import NEVER, Counting
 from tests.support.values import NOW
 
@@ -100,3 +100,11 @@ def test_what_was_evicted_by_hand_counts_again_only_by_a_newer_wish(kind: Demand
 
     assert Counting(settings, TITLES, {}, {"7": NOW}).until(wish) == NEVER
     assert Counting(settings, TITLES, {}, {"7": NOW - 1, "8": NOW + 1}).until(wish) != NEVER
+
+
+@pytest.mark.parametrize(("excluded", "ends"), [([], None), (["Bob"], NEVER), (["22"], NEVER), (["Alice"], None)])
+def test_a_retention_counts_unless_its_user_is_excluded(excluded: list[str], ends: float | None) -> None:
+    counting = Counting(build({"users": {"exclude": excluded, "inactive_after": "1d"}}), TITLES, {BOB: NOW - 9 * DAY})
+
+    assert counting.until(Retention("7", BOB, NOW + DAY, "watched")) == ends
+    assert counting.until(Retention("7", "", NOW + DAY, "asked for")) is None

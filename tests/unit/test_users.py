@@ -81,6 +81,13 @@ def test_each_source_says_how_it_is() -> None:
     assert source(row["sources"][0]) == "off"
 
 
+def test_what_people_should_know_of_a_source_is_no_problem_of_it() -> None:
+    (row,) = rows(BEN, states=(SourceState(DemandKind.WATCHLIST, "7", NOW, None, "read from a feed"),))
+    shown = row["sources"][1]
+    assert (shown["problem"], shown["note"], shown["failing_since"]) == ("", "read from a feed", None)
+    assert source(shown) == "read from a feed; 0 read 2025-06-15 15:06"
+
+
 def test_sources_that_speak_for_nobody_have_a_row_of_their_own() -> None:
     ann, everybody = rows(ANN, states=(SourceState(DemandKind.RECENT, "", NOW, found=5),), recent={"enabled": True})
     assert (everybody["id"], everybody["title"], everybody["role"]) == ("", "everybody", "")
