@@ -17,6 +17,7 @@ from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import Task, TaskKind
 from daemon.mounts import file_systems
+from daemon.planning.waiting import goes_along
 from daemon.storage.paths import Mappings
 
 _TELLING = {"session", "task", "entry", RESYNC}
@@ -47,6 +48,7 @@ class _Array:
     in_use: bool = False
     since: float = -math.inf
     awake: bool = False
+    along: bool = False
     spins: bool | None = None
     said_at: float = -math.inf
 
@@ -58,6 +60,11 @@ class _Array:
             return self.spins
         return now < self.used_at + spin_down
 
+    def takes_along(self, spin_down: float, now: float) -> bool:
+        """Say whether waiting work goes along with what uses it."""
+        idle = 0.0 if self.in_use else now - self.used_at
+        return goes_along(awake=self.is_awake(spin_down, now), idle=idle, spin_down=spin_down)
+
 
 @dataclass(slots=True)
 class _Running:
@@ -68,7 +75,7 @@ class _Running:
 
 
 class ArrayWatch:
-    """Knows of each array whether it is awake, and rings `bell` when one wakes up, so that waiting work goes along.
+    """Knows of each array whether it is awake, and rings `bell` when one is used, so that waiting work goes along.
 
     Mappings on one file system share an array. `streams` says whether somebody plays from a mapping's array; `disks`
     asks the system which of its disks spin, and answers None where it never knows; TimeoutError: not now.
@@ -100,10 +107,10 @@ class ArrayWatch:
         self._arrays: dict[str, _Array] = {}
         metrics.watch_arrays(self.states)
 
-    def awake(self) -> dict[str, float]:
-        """Return since when the arrays of mappings are awake, by the mappings' names; those asleep are left out."""
+    def along(self) -> dict[str, float]:
+        """Return since when the arrays are awake with which waiting work goes along now, by their mappings' names."""
         self._look()
-        return {name: array.since for array in self._arrays.values() if array.awake for name in array.roots}
+        return {name: array.since for array in self._arrays.values() if array.along for name in array.roots}
 
     def states(self) -> dict[str, bool]:
         """Return by mapping whether its array is awake."""
@@ -169,20 +176,22 @@ class ArrayWatch:
         if self._mappings is not self._live.mappings:
             self._find_arrays()
         now, spin_down = self._clock.now(), self._live.settings.schedule.spin_down
-        woken = False
+        heard = False
         for array in self._arrays.values():
             was = array.awake and array.is_awake(spin_down, now)
+            went = array.along and array.takes_along(spin_down, now)
             using = self._used_by(array)
             why = using or next((used[name] for name in array.roots if name in used), "")
             if why or array.in_use:  # what was in use at the last look may have ended only now
                 array.used_at = now
             array.in_use = bool(using)
-            array.awake = array.is_awake(spin_down, now)
+            array.awake, array.along = array.is_awake(spin_down, now), array.takes_along(spin_down, now)
+            heard |= array.along and not went
             if array.awake and not was:
-                array.since, woken = now, True
+                array.since = now
                 if why:
                     self._metrics.array_woken(why)
-        if woken:
+        if heard:
             self._bell.ring()
 
     def _used_by(self, array: _Array) -> str:

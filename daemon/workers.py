@@ -101,15 +101,15 @@ class Workers:
             return None, _LOOK_AGAIN  # what waits to leave may be playing now
         now, schedule = self._clock.now(), self._live.settings.schedule
         held = self._holds.held(kind)
-        awake = self._arrays.awake() if self._arrays else {}
-        ripe = ripe_before(schedule, now) if self._arrays else math.inf
+        along = self._arrays.along() if self._arrays else {}
+        ripe = ripe_before(kind, schedule, now) if self._arrays else math.inf
 
         def work(connection: Connection) -> tuple[Task | None, list[float]]:
-            if found := tasks.claim(connection, kind, now, held=held, ripe=ripe, awake=awake):
+            if found := tasks.claim(connection, kind, now, held=held, ripe=ripe, along=along):
                 return found, []
             moments = [tasks.next_wait(connection, now)]
             if (queued_at := tasks.next_ripe(connection, kind, ripe)) is not None:
-                moments.append(next_moment(queued_at=queued_at, schedule=schedule, now=now))
+                moments.append(next_moment(kind, queued_at=queued_at, schedule=schedule, now=now))
             return None, [one for one in moments if one is not None]
 
         found, moments = await self._store.run(work)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -27,6 +27,15 @@ _AHEAD = {
     DemandKind.ON_DECK: 0,
 }
 """Up to which position a demand is needed before long: an evening's next episodes."""
+_WAKES = {
+    DemandKind.PLAYING: 0,
+    DemandKind.PINNED: 0,
+    DemandKind.NEXT_UP: 1,
+    DemandKind.ON_DECK: 0,
+    DemandKind.WATCHLIST: 0,
+}
+"""Up to which position disks are woken for a demand. While the next episode is there those after it can wait."""
+_AGES = {DemandKind.ON_DECK, DemandKind.WATCHLIST}
 
 
 @dataclass(slots=True, eq=False)
@@ -67,17 +76,17 @@ class Wanted:
     @cached_property
     def needed(self) -> bool:
         """Say whether it is likely to be played before long, so that anything worth less leaves for it."""
-        return any(
-            demand.position <= _AHEAD.get(demand.kind, -1)
-            and (demand.kind is not DemandKind.ON_DECK or self.now - demand.since < _UNDER_WAY)
-            for demand in self.want.demands
-        )
+        return self._is_soon(_AHEAD)
 
     @property
     def urgent(self) -> bool:
         """Say whether disks may be woken for it."""
-        return self.needed or any(
-            demand.kind is DemandKind.WATCHLIST and not demand.position and self.now - demand.since < _UNDER_WAY
+        return self._is_soon(_WAKES)
+
+    def _is_soon(self, positions: Mapping[DemandKind, int]) -> bool:
+        return any(
+            demand.position <= positions.get(demand.kind, -1)
+            and (demand.kind not in _AGES or self.now - demand.since < _UNDER_WAY)
             for demand in self.want.demands
         )
 

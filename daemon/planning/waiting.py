@@ -1,8 +1,9 @@
 """Which work that must wake the array waits, and until when. Pure.
 
-What is urgent never waits. What is not goes along while the array is awake anyway; it wakes the array only while
-``schedule.array_window`` is open or, where none is set, once it has waited for three days. Disks that never sleep
-(``schedule.spin_down = "0"``) make nothing wait.
+What is urgent never waits. What is not goes along while something else uses the array, and shortly after; later it
+would keep the array from going to sleep. By itself it wakes the array only while ``schedule.array_window`` is open or,
+where none is set, once it has waited for three days; what leaves, whose room nobody needs, for two weeks. Disks that
+never sleep (``schedule.spin_down = "0"``) make nothing wait.
 """
 
 from __future__ import annotations
@@ -11,36 +12,67 @@ import math
 from datetime import tzinfo
 
 from daemon.config import ScheduleSettings
+from daemon.model import TaskKind
 from daemon.planning import windows
 
 LONGEST_WAIT = 3 * 86_400.0
-"""Seconds after which waiting work wakes the array by itself, where no window is set."""
+"""Seconds after which a waiting copy wakes the array by itself, where no window is set."""
+
+LONGEST_STAY = 14 * 86_400.0
+"""The same for what leaves: where its room is needed it is urgent, and else it does no harm."""
+
+_ALONG = 1 / 3
+"""The share of the time to spin down in which waiting work goes along after the last use.
+
+A series of short episodes, each of which asks for one more at its begin, would else keep the array awake all evening.
+"""
 
 
 def may_run(
-    *, urgent: bool, queued_at: float, awake: bool, schedule: ScheduleSettings, now: float, tz: tzinfo | None = None
+    kind: TaskKind,
+    *,
+    urgent: bool,
+    queued_at: float,
+    along: bool,
+    schedule: ScheduleSettings,
+    now: float,
+    tz: tzinfo | None = None,
 ) -> bool:
     """Say whether a task may run now.
 
-    `queued_at` is when it was asked for, or until when it was put off after a failure. `awake`: its array is awake
-    anyway. `tz` None: the machine's own local time.
+    `queued_at` is when it was asked for, or until when it was put off after a failure. `along`: it goes along with
+    what uses its array. `tz` None: the machine's own local time.
     """
-    return urgent or awake or queued_at <= ripe_before(schedule, now, tz)
+    return urgent or along or queued_at <= ripe_before(kind, schedule, now, tz)
 
 
-def ripe_before(schedule: ScheduleSettings, now: float, tz: tzinfo | None = None) -> float:
+def goes_along(*, awake: bool, idle: float, spin_down: float) -> bool:
+    """Say whether waiting work goes along with an array. `idle`: for how long it has not been used, as far as is known.
+
+    One that is awake longer than it should be is used by somebody of whom nothing is known.
+    """
+    return awake and not spin_down * _ALONG <= idle < spin_down
+
+
+def ripe_before(kind: TaskKind, schedule: ScheduleSettings, now: float, tz: tzinfo | None = None) -> float:
     """Return until when a task that is not urgent must have been queued to be worth waking the array for now."""
     if not schedule.spin_down:
         return math.inf
     if schedule.array_window is None:
-        return now - LONGEST_WAIT
+        return now - _longest(kind)
     return math.inf if windows.is_open(schedule.array_window, now, tz) else -math.inf
 
 
-def next_moment(*, queued_at: float, schedule: ScheduleSettings, now: float, tz: tzinfo | None = None) -> float:
+def next_moment(
+    kind: TaskKind, *, queued_at: float, schedule: ScheduleSettings, now: float, tz: tzinfo | None = None
+) -> float:
     """Return when a task that is not urgent may run though nothing else wakes the array; `now` if it may already."""
-    if queued_at <= ripe_before(schedule, now, tz):
+    if queued_at <= ripe_before(kind, schedule, now, tz):
         return now
     if schedule.array_window is None:
-        return queued_at + LONGEST_WAIT
+        return queued_at + _longest(kind)
     return windows.next_opening(schedule.array_window, now, tz)
+
+
+def _longest(kind: TaskKind) -> float:
+    return LONGEST_STAY if kind is TaskKind.EVICT else LONGEST_WAIT

@@ -29,6 +29,10 @@ class Array:
         """Say whether it turns."""
         return now < self.until
 
+    def idle(self, now: float) -> float:
+        """Return for how long nothing has used it."""
+        return max(0.0, now - (self.until - SPIN_DOWN))
+
     def use(self, now: float, length: float = 0.0) -> None:
         """Access it from `now` on, for `length` seconds without a pause."""
         if not self.awake(now):

@@ -19,6 +19,7 @@ from daemon.model import (
     PlaybackStopped,
     PlayState,
     Room,
+    TaskKind,
     User,
     Want,
     Watched,
@@ -26,7 +27,7 @@ from daemon.model import (
 from daemon.planning import planner, waiting
 from daemon.planning.counting import Counting
 from daemon.plex.episodes import following, seen_by
-from daemon.simulation.disks import Held
+from daemon.simulation.disks import SPIN_DOWN, Held
 from daemon.simulation.engine import Playing, Stage
 from daemon.simulation.history import Title
 from daemon.simulation.idle import Idle
@@ -53,7 +54,7 @@ class Ours(Idle):
         self._plays: dict[str, Play] = {}
         self._finished: dict[str, float] = {}
         self._plan = Plan()
-        self._queued_at: dict[tuple[str, str], float] = {}
+        self._queued_at: dict[tuple[TaskKind, str], float] = {}
         self._files: dict[str, File] = {}
 
     def started(self, play: Playing) -> None:
@@ -134,33 +135,30 @@ class Ours(Idle):
         disks = self.stage.disks
         for eviction in self._plan.evictions:
             key = eviction.entry.file.array_path
-            if key in disks.held and self._may_run("out", key, urgent=eviction.urgent):
+            if key in disks.held and self._may_run(TaskKind.EVICT, key, urgent=eviction.urgent):
                 self.stage.evict(key)
         for one in self._plan.cache_ins:
             key = one.file.array_path
             title = self.stage.plex.title(key)
             if title is None or key in disks.held or title.size > disks.free:
                 continue
-            if self._may_run("in", key, urgent=one.urgent):
+            if self._may_run(TaskKind.CACHE_IN, key, urgent=one.urgent):
                 return title
         return None
 
-    def _may_run(self, kind: str, key: str, *, urgent: bool) -> bool:
-        return waiting.may_run(
-            urgent=urgent,
-            queued_at=self._queued_at[kind, key],
-            awake=self.stage.disks.array.awake(self.stage.now),
-            schedule=self.stage.settings.schedule,
-            now=self.stage.now,
-        )
+    def _may_run(self, kind: TaskKind, key: str, *, urgent: bool) -> bool:
+        now, array = self.stage.now, self.stage.disks.array
+        along = waiting.goes_along(awake=array.awake(now), idle=array.idle(now), spin_down=SPIN_DOWN)
+        queued_at, schedule = self._queued_at[kind, key], self.stage.settings.schedule
+        return waiting.may_run(kind, urgent=urgent, queued_at=queued_at, along=along, schedule=schedule, now=now)
 
     def _replan(self) -> None:
         stage, now = self.stage, self.stage.now
         self.memory.apply(handlers.retention.expired(*self.memory.due(now)))
         self.memory.changed = False
         self._plan = planner.plan(self._situation(), stage.settings, now)
-        tasks = [("in", one.file.array_path) for one in self._plan.cache_ins]
-        tasks += [("out", one.entry.file.array_path) for one in self._plan.evictions]
+        tasks = [(TaskKind.CACHE_IN, one.file.array_path) for one in self._plan.cache_ins]
+        tasks += [(TaskKind.EVICT, one.entry.file.array_path) for one in self._plan.evictions]
         self._queued_at = {task: self._queued_at.get(task, now) for task in tasks}
 
     def _situation(self) -> planner.Situation:

@@ -80,8 +80,9 @@ def _verdict(cases: Sequence[Case]) -> Iterator[str]:
     yield f"before, ondeckd misses on average {mean} of what the hourly batch misses (at most 0.33 is wanted)."
     if failed:
         yield "What can be reached at best is what is left where all is on the cache in time that could be foreseen:"
-        yield "of hours awake, plays of films that nobody had listed and of shows that nobody had begun; of bytes, one"
-        yield "copy of each episode of the others."
+        yield "of hours awake, plays of films that nobody had listed and of shows that nobody had begun, what is new"
+        yield "and is written to the array, and copies of what was listed while it slept and played before it woke; of"
+        yield "bytes, one copy of each episode of the others."
         yield ""
         yield "These do not hold:"
         yield ""

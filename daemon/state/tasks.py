@@ -104,22 +104,22 @@ def claim(
     *,
     held: Collection[str] = (),
     ripe: float = math.inf,
-    awake: Mapping[str, float] = MappingProxyType({}),
+    along: Mapping[str, float] = MappingProxyType({}),
 ) -> Task | None:
     """Take the first waiting task of a kind, leaving out mappings that are held. A file that is busy waits.
 
-    One that is not urgent is taken if it was queued, or put off, until `ripe`; or if the array of its mapping is
-    `awake`, and has been since a moment for which the task is not put off: what failed is not tried again and again
-    on disks that only its own tries keep awake.
+    One that is not urgent is taken if it was queued, or put off, until `ripe`; or if it goes `along` with the array of
+    its mapping, which is awake since a moment for which the task is not put off: what failed is not tried again and
+    again on disks that only its own tries keep awake.
     """
-    along = " OR ".join(["(mapping = ? AND not_before <= ?)"] * len(awake)) or "FALSE"
+    goes = " OR ".join(["(mapping = ? AND not_before <= ?)"] * len(along)) or "FALSE"
     sql = (
         f"SELECT {TASK} FROM tasks AS t WHERE state = 'queued' AND kind = ? AND not_before <= ? "
-        f"AND (urgent OR {_QUEUED_AT} <= ? OR {along}) AND mapping NOT IN ({marks(len(held))}) AND NOT EXISTS "
+        f"AND (urgent OR {_QUEUED_AT} <= ? OR {goes}) AND mapping NOT IN ({marks(len(held))}) AND NOT EXISTS "
         "(SELECT 1 FROM tasks AS r WHERE r.state = 'running' AND r.array_path = t.array_path) "
         f"ORDER BY {_ORDER} LIMIT 1"
     )
-    since = [value for pair in awake.items() for value in pair]
+    since = [value for pair in along.items() for value in pair]
     rows = select(connection, sql, kind, now, ripe, *since, *held)
     if not rows:
         return None

@@ -138,17 +138,17 @@ async def test_an_array_sleeps_so_long_after_its_use_has_ended(watched: tuple[Ho
     arrays = watch(house)
     running = task(TaskKind.CACHE_IN, house.live.mappings.resolve(house.film("tv", 1)))
     with arrays.during(running):
-        assert not arrays.awake()
+        assert not arrays.along()
         arrays.touched("open", "cache_in")
         await asyncio.sleep(0)
         clock.turn(EVENING + 5 * HOUR)
         # It has been awake since its first use, though nothing was counted for hours.
-        assert arrays.awake() == dict.fromkeys(("tv", "films"), EVENING)
+        assert arrays.along() == dict.fromkeys(("tv", "films"), EVENING)
         clock.turn(EVENING + 6 * HOUR)
     clock.turn(EVENING + 6.4 * HOUR)
-    assert arrays.awake()
+    assert all(arrays.states().values())
     clock.turn(EVENING + 6.5 * HOUR)
-    assert not arrays.awake()
+    assert not any(arrays.states().values())
 
 
 async def test_each_time_that_it_is_woken_counts_though_nobody_saw_it_sleep(
@@ -164,15 +164,15 @@ async def test_each_time_that_it_is_woken_counts_though_nobody_saw_it_sleep(
         assert all(arrays.states().values())
 
     assert wakeups(house) == {"play": 2}
-    assert arrays.awake()["tv"] == EVENING + 5 * HOUR
+    assert arrays.along()["tv"] == EVENING + 5 * HOUR
 
 
 async def test_what_a_recovery_does_to_the_only_array_counts(watched: tuple[Household, TurnedClock]) -> None:
     house, _ = watched
     arrays = watch(house)
-    assert not arrays.awake()
+    assert not arrays.along()
     arrays.touched("stat", "recovery")
     await asyncio.sleep(0)
 
-    assert arrays.awake().keys() == {"tv", "films"}
+    assert arrays.along().keys() == {"tv", "films"}
     assert wakeups(house) == {"recovery": 1}

@@ -9,7 +9,7 @@ from typing import Any
 
 from daemon.config import build
 from daemon.model import Task, TaskKind, TaskState
-from daemon.planning.waiting import LONGEST_WAIT
+from daemon.planning.waiting import LONGEST_STAY, LONGEST_WAIT
 from daemon.state import tasks
 from daemon.state.store import Store
 from tests.support.arrays import ANY_TIME, AT_NIGHT, EVENING, HOUR, at_home, awake, looked, wakeups
@@ -84,15 +84,35 @@ async def test_it_goes_along_with_an_urgent_copy_from_that_array_and_shortly_aft
         await house.until_done(2)
         assert (house.copies("tv"), house.copies("films")) == (0, 2)
 
-        clock.turn(EVENING + 0.4 * HOUR)
+        clock.turn(EVENING + 0.15 * HOUR)
         await house.ask(IN, house.film("films", 3), urgent=False)
         await house.until_done(3)
-        clock.turn(EVENING + 1.4 * HOUR)
+        clock.turn(EVENING + 0.35 * HOUR)
         await house.ask(IN, house.film("films", 4), urgent=False)
         await looked(house, clock)
 
+        # It would keep the array awake, which goes to sleep before long.
+        assert awake(house) == {"films"}
         assert (house.copies("tv"), house.copies("films")) == (0, 3)
         assert wakeups(house) == {"copy": 1}
+
+
+async def test_what_came_too_late_to_go_along_does_so_with_the_next_play(tmp_path: Path) -> None:
+    clock = TurnedClock(EVENING)
+    async with at_home(tmp_path, clock, ANY_TIME) as house:
+        plays(house, "tv")
+        assert awake(house) == {"tv"}
+        house.streaming.clear()
+        assert awake(house) == {"tv"}
+        clock.turn(EVENING + 0.25 * HOUR)
+        await house.ask(IN, house.film("tv", 1), urgent=False)
+        await looked(house, clock)
+        assert (house.copies("tv"), awake(house)) == (0, {"tv"})
+
+        plays(house, "tv")
+        await house.until_done(1)
+
+        assert wakeups(house) == {"play": 1}
 
 
 async def test_evictions_wait_likewise(tmp_path: Path) -> None:
@@ -110,6 +130,26 @@ async def test_evictions_wait_likewise(tmp_path: Path) -> None:
         await house.until_done(2)
 
         assert house.copies("tv") == 0
+        assert wakeups(house) == {"copy": 1, "evict": 1}
+
+
+async def test_without_a_window_what_leaves_waits_for_weeks(tmp_path: Path) -> None:
+    clock = TurnedClock(EVENING)
+    async with household(tmp_path, clock=clock, schedule=ANY_TIME, tv="union+remove") as house:
+        film = house.film("tv", 1)
+        await house.ask(IN, film)
+        await house.until_done(1)
+        asked = EVENING + HOUR
+        clock.turn(asked)
+        await house.ask(TaskKind.EVICT, film, urgent=False)
+        await looked(house, clock)
+        clock.turn(asked + LONGEST_STAY - 1)
+        await looked(house, clock)
+        assert house.copies("tv") == 1
+
+        clock.turn(asked + LONGEST_STAY)
+        await house.until_done(2)
+
         assert wakeups(house) == {"copy": 1, "evict": 1}
 
 
@@ -144,8 +184,8 @@ async def test_a_change_of_the_window_counts_at_once(tmp_path: Path) -> None:
 async def test_what_fails_does_not_keep_the_disks_awake_by_its_own_tries(tmp_path: Path) -> None:
     async with Store(tmp_path) as store:
 
-        def claim(connection: Any, now: float, ripe: float, **awake: float) -> Task | None:
-            return tasks.claim(connection, IN, now, ripe=ripe, awake=awake)
+        def claim(connection: Any, now: float, ripe: float, **along: float) -> Task | None:
+            return tasks.claim(connection, IN, now, ripe=ripe, along=along)
 
         def story(connection: Any) -> None:
             new = tasks.NewTask(IN, file("a"), 1, "on_deck", urgent=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from daemon.config import Settings, build
 from daemon.model import DemandKind, Holding, Plan, Room, Want
 from daemon.planning.planner import Situation, plan
@@ -210,9 +212,10 @@ def test_a_wish_that_is_worth_hardly_more_pushes_nothing_out() -> None:
 def test_disks_are_woken_for_what_is_next_and_not_for_what_may_wait() -> None:
     wants = [
         want("playing", PLAYING),
-        want("soon", demand(DemandKind.NEXT_UP, position=2)),
-        want("later", demand(DemandKind.NEXT_UP, position=3)),
+        want("next", demand(DemandKind.NEXT_UP, position=1)),
+        want("after next", demand(DemandKind.NEXT_UP, position=2)),
         want("deck", demand(DemandKind.ON_DECK)),
+        want("old deck", replace(demand(DemandKind.ON_DECK), since=NOW - 8 * DAY)),
         want("deck after", demand(DemandKind.ON_DECK, position=1)),
         want("listed", WATCHLIST),
     ]
@@ -221,10 +224,18 @@ def test_disks_are_woken_for_what_is_next_and_not_for_what_may_wait() -> None:
 
     assert [name for name, one in zip(ins(made), made.cache_ins, strict=True) if one.urgent] == [
         "playing",
-        "soon",
+        "next",
         "deck",
         "listed",
     ]
+
+
+def test_for_the_episode_after_the_next_no_disk_is_woken_though_what_is_worth_less_leaves_for_it() -> None:
+    after_next = want("new", demand(DemandKind.NEXT_UP, position=2))
+    made = planned([after_next], [holding("held", demand(DemandKind.ON_DECK))], room(free=10 * GB, own=GB))
+
+    assert outs(made) == ["held"]
+    assert [one.urgent for one in made.cache_ins] + [one.urgent for one in made.evictions] == [False, False]
 
 
 def test_what_leaves_is_urgent_only_where_its_room_is_needed_soon() -> None:

@@ -133,6 +133,30 @@ def test_what_is_not_urgent_waits_for_the_window_if_the_array_sleeps() -> None:
     assert run(story, "ondeckd", tables={**current, "schedule": {"array_window": "00:00-23:59"}}).plays_cached == 0
 
 
+def test_what_is_far_ahead_does_not_keep_the_array_awake() -> None:
+    # Six episodes go along with the first one; one more is asked for twelve minutes after its end.
+    result = run(home(SHOW, play(0, ONE), play(1.05, TWO, begin=0.75), play(4, TWO, end=0.1)), "ondeckd")
+    assert (result.followed_missed, result.bytes_written) == (0, 6 * SIZE)
+    assert (result.wakeups, result.hours_awake) == (1, 1.5)
+
+
+def test_when_the_next_episode_is_missing_all_that_waits_goes_along_with_it() -> None:
+    first, *evenings = (play(12 * number, one) for number, one in enumerate(SHOW[:7]))
+    before = run(home(SHOW, first, *evenings[:-1]), "ondeckd")
+    # Six episodes go along with the first one; while the seventh plays the next is missing, and four more go along.
+    assert (before.followed_missed, before.wakeups, before.bytes_written) == (0, 1, 6 * SIZE)
+    result = run(home(SHOW, first, *evenings), "ondeckd")
+    assert (result.followed_missed, result.wakeups, result.bytes_written) == (0, 2, 11 * SIZE)
+
+
+def test_what_leaves_does_not_wake_the_array_while_its_room_is_not_needed() -> None:
+    story = home([FILM, ONE], play(0, FILM), play(24 * 13, FILM, end=0.1))
+    current = {"playback": {"cache_current": True}}
+    assert run(story, "ondeckd", tables=current).plays_cached == 1
+    later = home([FILM, ONE], play(0, FILM), play(24 * 16, FILM, end=0.1))
+    assert run(later, "ondeckd", tables=current).plays_cached == 0
+
+
 def test_every_policy_bears_the_name_it_is_found_by() -> None:
     story = home(SHOW, play(0, ONE))
     for name, policy in POLICIES.items():

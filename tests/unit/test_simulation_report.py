@@ -8,6 +8,7 @@ import pytest
 
 from daemon.config import Settings
 from daemon.simulation.advice import Variation, variations, winners
+from daemon.simulation.disks import COPY_SPEED
 from daemon.simulation.engine import Result
 from daemon.simulation.history import Household, Listing, Title, Viewing
 from daemon.simulation.plot import Line, chart
@@ -128,7 +129,26 @@ def test_what_could_be_foreseen_needs_no_access_and_the_rest_does() -> None:
     viewings = tuple(Viewing(86_400.0 * n, "Ann", key, 0.0, 0.5) for n, key in enumerate(plays, 1))
     listings = (Listing(1.0, "Ben", "listed film"), Listing(2.0, "Ben", "t"), Listing(9e9, "Ben", "s"))
     found = floor(Household("x", titles, viewings, listings))
+    # What was listed goes along with the new film.
     assert found == Floor(wakeups=2, hours_awake=2.0, followed_bytes=2 * GB)
+
+
+def test_what_somebody_brings_wakes_the_array_and_what_was_listed_before_goes_along() -> None:
+    hour = 3600.0
+    titles = {
+        "old": Title("old", GB, hour),
+        "new": Title("new", GB, hour, added_at=10 * hour),
+        "listed film": Title("listed film", GB, hour),
+    }
+    viewings = tuple(Viewing(at * hour, "Ann", key) for at, key in ((1, "old"), (20, "listed film"), (30, "new")))
+    before, after = (Listing(at * hour, "Ann", "listed film") for at in (2, 19))
+    written = hour * 0.5 + GB / COPY_SPEED
+
+    # A play of what nobody knew, then the writer; the last play is of something else that nobody listed.
+    along = floor(Household("x", titles, viewings, (before,)))
+    assert along.wakeups == 3
+    assert along.hours_awake * hour == pytest.approx(2 * 1.5 * hour + written)
+    assert floor(Household("x", titles, viewings, (after,))).wakeups == 4
 
 
 def test_the_page_has_every_kind_at_every_capacity_with_marks() -> None:
