@@ -29,7 +29,7 @@ from daemon.model import (
     TaskState,
     Watched,
 )
-from daemon.planning.planner import is_enough, plan
+from daemon.planning.planner import NO_ROOM, is_enough, plan
 from daemon.recording import record
 from daemon.rooms import Rooms
 from daemon.situation import Enqueued, Outside, Picture, counting, enqueue, look
@@ -204,7 +204,7 @@ class Dispatcher:
                 picture, made = self._plan(connection, outside, everything=True)
             situation = picture.situation
             enqueued = Enqueued() if self._dry_run else enqueue(connection, made, situation, outside.now)
-            full = Counter(one.file.mapping for one in made.refused if one.file.array_path not in situation.resting)
+            full = Counter(one.file.mapping for one in made.refused if one.why == NO_ROOM)
             blind = not situation.sessions_known
             decision = Decision(made, picture.streaming, picture.unmapped, full, blind, enqueued)
             return decision, str(said or ""), self._due(connection, outside.now)

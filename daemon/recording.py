@@ -66,8 +66,10 @@ def _react(
         if play.watched:
             demands.put_watched(connection, play.rating_key, play.user.id, event.at)
         before = plays.last_watched(connection, play.rating_key, play.started_at)
+        since = event.at - handlers.playback.FAVOURITE_FOR
+        lately = plays.watched_lately(connection, play.user.id, since, play.started_at)
         made = demands.demands_of_play(connection, play.id)
-        return handlers.playback.stopped(event, made, settings, watched_before=before)
+        return handlers.playback.stopped(event, made, settings, watched_before=before, lately=lately)
     if isinstance(event, PlaybackConfirmed):
         return handlers.playback.confirmed(event, *_surroundings(connection, play))
     if item is not None and isinstance(event, PlaybackStarted):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
 from daemon.config import Settings
@@ -25,6 +25,12 @@ _BETWEEN_EPISODES = 3600.0
 
 _SOON_AGAIN = 30 * 86_400.0
 """Seconds within which something that is watched again is a favourite."""
+
+FAVOURITE_FOR = 30 * 86_400.0
+"""Seconds for which favourites stay: what the same user has watched again within as long."""
+
+_ENOUGH, _OFTEN = 4, 0.25
+"""Who has watched at least so much, and so large a share of it again, watches everything again."""
 
 
 def started(event: PlaybackStarted, item: Item, following: Iterable[Item], settings: Settings) -> Changes:
@@ -77,13 +83,18 @@ def confirmed(event: PlaybackConfirmed, of_show: Iterable[Demand], open_plays: I
 
 
 def stopped(
-    event: PlaybackStopped, made: Iterable[Demand], settings: Settings, *, watched_before: float | None = None
+    event: PlaybackStopped,
+    made: Iterable[Demand],
+    settings: Settings,
+    *,
+    watched_before: float | None = None,
+    lately: Collection[str] = (),
 ) -> Changes:
     """End a play: too short a one is taken back, any other starts the retention.
 
     `made` are the demands that the play made; `watched_before` is when anybody last watched the item to its end
-    before this. The next episodes stay wanted for as long as a half-watched
-    item does, since the user will go on there.
+    before this; `lately` names what this user watched to its end in the `FAVOURITE_FOR` seconds before, one by one.
+    The next episodes stay wanted for as long as a half-watched item does, since the user will go on there.
     """
     play = event.play
     made = list(made)
@@ -95,6 +106,8 @@ def stopped(
     until = event.at + max(keep, retention.after_stopped, retention.min_stay, _BETWEEN_EPISODES)
     if play.watched and keep and watched_before is not None:
         keep = max(keep, _until_again(event.at - watched_before))
+    if play.watched and keep and _is_favourite(play.rating_key, lately):
+        keep = max(keep, FAVOURITE_FOR)
     return Changes(
         drop_demands=tuple(demand for demand in made if demand.kind is DemandKind.PLAYING),
         put_demands=tuple(replace(demand, until=until) for demand in made if demand.kind is DemandKind.NEXT_UP),
@@ -105,6 +118,15 @@ def stopped(
 def _until_again(interval: float) -> float:
     """Return for how long to keep what was watched again after `interval` seconds: it likely is once more."""
     return 2 * interval if interval <= _SOON_AGAIN else 0.0
+
+
+def _is_favourite(rating_key: str, lately: Collection[str]) -> bool:
+    """Say whether a user who watched this `lately` will likely do so once more.
+
+    That holds for what the same user has seen again, and for all that somebody watches who sees much again.
+    """
+    again = len(lately) - len(set(lately))
+    return rating_key in lately or (len(lately) >= _ENOUGH and again >= _OFTEN * len(lately))
 
 
 def retained(

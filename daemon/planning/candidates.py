@@ -19,6 +19,8 @@ _UNDER_WAY = 7 * 86_400.0
 """Seconds for which what somebody has begun, or listed, is likely to be watched any evening."""
 _NEAR = 3
 """So many episodes ahead are worth that something leaves for them; those after them take free room."""
+_GONE_ON = 3 * 86_400.0
+"""Seconds after which it is no longer sure that whoever has not gone on with a show since will do so before long."""
 _SHOWS = {DemandKind.NEXT_UP, DemandKind.ON_DECK}
 _AHEAD = {
     DemandKind.PLAYING: 0,
@@ -96,6 +98,14 @@ class Wanted:
         return all(demand.kind in _SHOWS and demand.position > _NEAR for demand in self.want.demands)
 
     @cached_property
+    def is_idle(self) -> bool:
+        """Say whether it is further on in a show with which nobody has gone on for days: it takes spare room only."""
+        return all(
+            demand.kind is DemandKind.ON_DECK and demand.position and self.now - demand.since > _GONE_ON
+            for demand in self.want.demands
+        )
+
+    @cached_property
     def since(self) -> float:
         """Return when it was wished last."""
         return max(demand.since for demand in self.want.demands)
@@ -103,7 +113,7 @@ class Wanted:
     @property
     def reach(self) -> int:
         """Return the least score of what never leaves for it."""
-        if self.is_far:
+        if self.is_far or self.is_idle:
             return 0
         return self.score.value if self.needed else self.score.value - _HYSTERESIS + 1
 

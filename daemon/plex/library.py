@@ -17,7 +17,7 @@ from daemon.model import OWNER, UNKNOWN_USER, Item, ItemType, User
 from daemon.plex import elements
 from daemon.plex.connection import PATIENCE, Connection, together
 from daemon.plex.elements import HistoryRow, Section
-from daemon.plex.episodes import following, seen_by, seen_by_owner
+from daemon.plex.episodes import next_up, seen_by, seen_by_owner
 from daemon.plex.plays import SessionInfo
 from daemon.plex.queues import Queues
 from daemon.plex.reading import Reader, metadata
@@ -185,9 +185,16 @@ class PlexLibrary:
         episodes, history = await together(self._owner.episodes(item.show), self._watched_by(user, item.show))
         if user.id == OWNER:
             seen = seen_by_owner(item, episodes, watched, started_at)
+            # Whatever time Plex gives of what plays now: that it is watched is from an earlier play.
+            views = [
+                (one.rating_key, 0.0 if one.rating_key == item.rating_key else one.last_viewed_at)
+                for one in episodes
+                if one.watched
+            ]
         else:
-            seen = seen_by(item, [*history, *watched.items()], started_at)
-        chosen = following(item, episodes, seen, count=count, min_runtime=min_runtime)
+            views = [*history, *watched.items()]
+            seen = seen_by(item, views, started_at)
+        chosen = next_up(item, episodes, seen, views, started_at, count=count, min_runtime=min_runtime)
         full = {one.rating_key: one for one in await self._owner.items([one.rating_key for one in chosen]) if one.files}
         return [full.get(one.rating_key, one) for one in chosen]
 

@@ -26,7 +26,7 @@ from daemon.model import (
 )
 from daemon.planning import planner, waiting
 from daemon.planning.counting import Counting
-from daemon.plex.episodes import following, seen_by
+from daemon.plex.episodes import next_up, seen_by
 from daemon.simulation.disks import SPIN_DOWN, Held
 from daemon.simulation.engine import Playing, Stage
 from daemon.simulation.history import Title
@@ -76,10 +76,11 @@ class Ours(Idle):
             last_seen=now,
         )
         playback = settings.playback
-        seen = seen_by(item, plex.history(play.user), now)
+        views = plex.history(play.user)
+        seen = seen_by(item, views, now)
         episodes = plex.items(item.show) if item.show else []
         count, runtime = playback.next_episodes, playback.next_min_runtime
-        after = following(item, episodes, seen, count=count, min_runtime=runtime)
+        after = next_up(item, episodes, seen, views, now, count=count, min_runtime=runtime) if episodes else []
         self.memory.apply(handlers.playback.started(PlaybackStarted(known, now), item, after, settings))
         self._replan()
 
@@ -105,7 +106,11 @@ class Ours(Idle):
         known = self._plays.pop(play.id)
         event = PlaybackStopped(known, self.stage.now)
         made, before = self.memory.of_play(play.id), self._finished.get(known.rating_key)
-        changes = handlers.playback.stopped(event, made, self.stage.settings, watched_before=before)
+        views, since = self.stage.plex.history(play.user), self.stage.now - handlers.playback.FAVOURITE_FOR
+        # The last one is this very play.
+        lately = [key for key, at in (views[:-1] if known.watched else views) if at > since]
+        settings = self.stage.settings
+        changes = handlers.playback.stopped(event, made, settings, watched_before=before, lately=lately)
         if known.watched:
             self._finished[known.rating_key] = self.stage.now
         self.memory.apply(changes)

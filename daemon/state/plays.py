@@ -44,6 +44,12 @@ def last_watched(connection: sqlite3.Connection, rating_key: str, before: float)
     return None if moment is None else float(moment)
 
 
+def watched_lately(connection: sqlite3.Connection, user: str, since: float, before: float) -> list[str]:
+    """Return the rating key of each play of a user that came to the item's end and ended within that time."""
+    sql = "SELECT rating_key FROM plays WHERE user = ? AND watched AND stopped_at >= ? AND stopped_at < ?"
+    return [key for (key,) in select(connection, sql, user, since, before)]
+
+
 def forget_before(connection: sqlite3.Connection, moment: float) -> None:
     """Delete plays that ended before `moment`."""
     connection.execute("DELETE FROM plays WHERE stopped_at < ?", (moment,))

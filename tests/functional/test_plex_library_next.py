@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from daemon.model import Item, ItemType, MediaFile
-from daemon.plex.episodes import following
+from daemon.plex.episodes import following, next_up
 
 SHOW = "10"
 
@@ -68,3 +68,40 @@ def test_an_episode_that_plex_no_longer_lists_is_placed_by_its_number() -> None:
     gone = episode(1, 2)
     rest = [one for one in SEASONS if one.rating_key != "1x2"]
     assert names(following(gone, rest, (), count=2)) == ["1x3", "2x1"]
+
+
+DAY = 86_400.0
+BEGUN = 100 * DAY
+
+
+def after(current: Item, views: dict[str, int], *, count: int = 5) -> list[str]:
+    """Return what follows for somebody who watched these on these days and plays `current` on the hundredth."""
+    seen = {key for key, at in views.items() if current.rating_key not in views}
+    rows = [(key, day * DAY) for key, day in views.items()]
+    return names(next_up(current, SEASONS, seen, rows, BEGUN, count=count))
+
+
+def test_who_has_finished_a_show_and_begun_it_anew_sees_again_what_was_watched_before() -> None:
+    finished = {"2x1": 50, "2x2": 51, "2x3": 52}
+
+    assert after(SEASONS[4], finished | {"1x1": 99}) == ["1x3", "2x1", "2x2", "2x3"]
+    assert after(SEASONS[4], finished | {"1x1": 40}) == ["1x3"]
+    assert after(SEASONS[4], {"2x1": 50, "2x2": 51, "1x1": 99}) == ["1x3", "2x3"]
+
+
+def test_what_was_watched_since_the_show_was_begun_anew_is_skipped() -> None:
+    assert after(SEASONS[4], {"2x1": 50, "2x3": 52, "1x1": 98, "1x3": 99}) == ["2x1", "2x2", "2x3"]
+
+
+def test_who_sees_a_show_again_in_order_goes_on_at_its_beginning() -> None:
+    again = {"1x1": 60, "2x1": 61, "2x3": 62}
+
+    assert after(SEASONS[8], again | {"2x2": 99}) == ["1x1", "1x2", "1x3", "2x1", "2x2"]
+    assert after(SEASONS[8], again | {"2x2": 99}, count=2) == ["1x1", "1x2"]
+    assert after(SEASONS[7], again | {"2x1": 99, "2x2": 63}, count=2) == ["2x3", "1x1"]
+
+
+def test_nothing_follows_the_last_episode_where_it_is_new_or_only_picked_again() -> None:
+    assert after(SEASONS[8], {"2x2": 99}) == []
+    assert after(SEASONS[8], {"2x3": 62}) == []
+    assert after(SEASONS[8], {"2x2": 62, "2x3": 63}) == []

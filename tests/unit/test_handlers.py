@@ -104,6 +104,32 @@ def test_what_is_watched_again_before_long_stays_for_twice_the_time_in_between(d
     assert changes.put_demands[0].until == NOW + 5 + 7 * 24 * HOUR
 
 
+def _kept(lately: list[str], *, watched: bool = True) -> float:
+    """Return for how many days the item stays for a user who watched these lately."""
+    stop = PlaybackStopped(play(ITEM, watched=watched), NOW + 600)
+    (retention,) = playback.stopped(stop, [], SETTINGS, lately=lately).put_retentions
+    return (retention.until - NOW - 600) / (24 * HOUR)
+
+
+def test_what_the_same_user_has_seen_again_stays_for_a_month() -> None:
+    assert _kept([ITEM.rating_key]) == pytest.approx(30)
+    assert _kept(["5", "6"]) == pytest.approx(0.5)
+    assert _kept([ITEM.rating_key], watched=False) == pytest.approx(7)
+
+
+def test_all_that_is_watched_by_who_sees_much_again_stays_for_a_month() -> None:
+    assert _kept(["5", "5", "6", "7"]) == pytest.approx(30)
+    assert _kept(["5", "5", "6", "7", "8"]) == pytest.approx(0.5)
+    assert _kept(["5", "5", "6"]) == pytest.approx(0.5)
+
+
+def test_no_favourite_stays_where_nothing_watched_does() -> None:
+    stop = PlaybackStopped(play(ITEM, watched=True), NOW + 600)
+    none = build({"retention": {"after_watched": "0"}})
+
+    assert playback.stopped(stop, [], none, lately=[ITEM.rating_key]).put_retentions == ()
+
+
 def test_a_favourite_that_was_not_watched_to_its_end_stays_as_anything_else() -> None:
     changes = playback.stopped(
         PlaybackStopped(play(ITEM), NOW + 600), [], SETTINGS, watched_before=NOW - 30 * 24 * HOUR
