@@ -49,6 +49,7 @@ class Following:
             self.arr,
             change=dispatcher.change,
             wakes=Wakes(
+                brought=keeping.brought,
                 copies_soon=keeping.reconcile.soon,
                 sources_soon=self._sources_soon,
                 everything_soon=self._refresher.everything_soon,

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Collection
+from contextlib import suppress
+
 from daemon.asking import Asker
 from daemon.custody import Custody
 from daemon.dispatch import Dispatcher
+from daemon.errors import UnmappedPath
 from daemon.feed import Feed
 from daemon.given import Given
 from daemon.holds import Holds
@@ -30,6 +35,7 @@ class Keeping:
         holds: Holds,
     ) -> None:
         self._live = live
+        self._asker = asker
         self.arrays = ArrayWatch(
             live,
             given.clock,
@@ -37,6 +43,7 @@ class Keeping:
             metrics,
             dispatcher.tasks_added,
             streams=dispatcher.is_streaming,
+            begun_at=given.clock.now(),
             disks=lambda: asker.ask("spinning disks", read_spinning),
         )
         self.placement = Placement(
@@ -57,6 +64,14 @@ class Keeping:
             trouble=holds.blame,
             dry_run=given.dry_run,
         )
+
+    async def brought(self, plex_paths: Collection[str]) -> None:
+        """Take the array for used where a new file has just been put onto it, and not onto the cache."""
+        for path in plex_paths:
+            with suppress(UnmappedPath, OSError, TimeoutError):
+                file = self._live.mappings.locate(path)
+                if not await self._asker.ask(f"new in {file.mapping}", os.path.lexists, file.cache_path):
+                    self.arrays.brought(file.mapping)
 
     def keep_free(self, total: int) -> int:
         """Return how many bytes of a cache file system of that size must stay free."""

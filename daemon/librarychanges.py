@@ -40,15 +40,20 @@ def _nobody(*_: object) -> None:
     """Wake nobody."""
 
 
+async def _nothing(_paths: Collection[str]) -> None:
+    """Do nothing of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Wakes:
     """Who else acts on a change; each returns at once.
 
-    `copies_soon` has the copies of these files (as Plex sees them) looked at. `sources_soon` has the sources read that
-    new items change, `everything_soon` all of them. `plays_again` has what follows the open plays of these items found
-    anew. `tasks_added` says that there is something for the workers.
+    Files are as Plex sees them: `brought` is told of those of new items, `copies_soon` has the copies of others looked
+    at. `sources_soon` has the sources read that new items change, `everything_soon` all of them. `plays_again` has what
+    follows the open plays of these items found anew. `tasks_added` says that there is something for the workers.
     """
 
+    brought: Callable[[Collection[str]], Awaitable[None]] = _nothing
     copies_soon: Callable[[Collection[str]], object] = _nobody
     sources_soon: Callable[[frozenset[str]], object] = _nobody
     everything_soon: Callable[[], object] = _nobody
@@ -60,8 +65,8 @@ class LibraryChanges:
     """Acts on what Plex, Sonarr and Radarr say of the library.
 
     `note` records and wakes; `run` does the work. `change` is the dispatcher's; `index` notes an item that is new or
-    gone. What Plex says is only a reason to
-    ask it: an item is forgotten when a server that answers has it no longer, never because it was said to be deleted.
+    gone, and returns its files. What Plex says is only a reason to ask it: an item is forgotten when a server that
+    answers has it no longer, never because it was said to be deleted.
     """
 
     def __init__(
@@ -73,7 +78,7 @@ class LibraryChanges:
         *,
         change: Change,
         wakes: Wakes,
-        index: Callable[[str], Awaitable[None]] | None = None,
+        index: Callable[[str], Awaitable[Collection[str]]] | None = None,
         dry_run: bool = False,
     ) -> None:
         self._store = store
@@ -124,7 +129,7 @@ class LibraryChanges:
         self._owes_refresh |= changed.anything
         if self._index:
             for key in sorted({*changed.added, *changed.deleted})[:_MOST_NOTED]:
-                await self._index(key)
+                await self._wakes.brought(await self._index(key))
         if changed.added:
             shows = changed.shows
             self._wakes.sources_soon(shows)

@@ -90,7 +90,9 @@ class Metrics:
         self._array = self._counter(
             "array_operations", "Operations that touched the array, and why.", "operation", "reason"
         )
-        self._wakeups = self._counter("array_wakeups", "Times that plays, or ondeckd itself, woke an array.", "reason")
+        self._wakeups = self._counter(
+            "array_wakeups", "Times that plays, new files, or ondeckd itself, woke an array.", "reason"
+        )
         self._copies = self._histogram("copy_seconds", "How long one file's copy took.", _COPY)
         self._reaction = self._histogram(
             "event_to_task_seconds", "From Plex's notification to the committed tasks.", _REACTION
@@ -101,7 +103,7 @@ class Metrics:
             self._plays.labels(tier)
         for direction in ("to_cache", "to_array"):
             self._copied.labels(direction)
-        for reason in ("play", "copy", "evict"):
+        for reason in ("play", "copy", "evict", "arrival"):
             self._wakeups.labels(reason)
 
     def play(self, tier: str) -> None:
@@ -127,7 +129,7 @@ class Metrics:
         self._array.labels(operation, reason).inc()
 
     def array_woken(self, reason: str) -> None:
-        """Count that an array was woken; `reason` is ``play``, ``copy``, ``evict``, or an operation's own."""
+        """Count that an array was woken; `reason` is ``play``, ``copy``, ``evict``, ``arrival``, or an operation's."""
         self._wakeups.labels(reason).inc()
 
     def plex_request(self, call: str, seconds: float) -> None:

@@ -17,7 +17,7 @@ from daemon.live import Live
 from daemon.metrics import Metrics
 from daemon.model import Task, TaskKind
 from daemon.mounts import file_systems
-from daemon.planning.waiting import goes_along
+from daemon.planning.waiting import goes_along, has_just_begun
 from daemon.storage.paths import Mappings
 
 _TELLING = {"session", "task", "entry", RESYNC}
@@ -78,7 +78,8 @@ class ArrayWatch:
     """Knows of each array whether it is awake, and rings `bell` when one is used, so that waiting work goes along.
 
     Mappings on one file system share an array. `streams` says whether somebody plays from a mapping's array; `disks`
-    asks the system which of its disks spin, and answers None where it never knows; TimeoutError: not now.
+    asks the system which of its disks spin, and answers None where it never knows; TimeoutError: not now. `begun_at` is
+    when the daemon began.
     """
 
     def __init__(
@@ -90,6 +91,7 @@ class ArrayWatch:
         bell: Bell,
         *,
         streams: Callable[[str], bool],
+        begun_at: float = -math.inf,
         disks: Disks = _says_nothing,
         on_file_systems: Callable[[list[str]], Mapping[str, str]] = file_systems,
     ) -> None:
@@ -101,6 +103,7 @@ class ArrayWatch:
         self._streams = streams
         self._disks = disks
         self._on_file_systems = on_file_systems
+        self._begun_at = begun_at
         self._loop = asyncio.get_running_loop()
         self._running: dict[int, _Running] = {}
         self._mappings: Mappings | None = None
@@ -110,7 +113,18 @@ class ArrayWatch:
     def along(self) -> dict[str, float]:
         """Return since when the arrays are awake with which waiting work goes along now, by their mappings' names."""
         self._look()
-        return {name: array.since for array in self._arrays.values() if array.along for name in array.roots}
+        begun_at = self._begun_at
+        begins = has_just_begun(begun_at, self._live.settings.schedule, self._clock.now())
+        return {
+            name: array.since if array.along else begun_at
+            for array in self._arrays.values()
+            if array.along or begins
+            for name in array.roots
+        }
+
+    def brought(self, mapping: str) -> None:
+        """Take a mapping's array for used: somebody has just put something there."""
+        self._look({mapping: "arrival"})
 
     def states(self) -> dict[str, bool]:
         """Return by mapping whether its array is awake."""

@@ -2,8 +2,8 @@
 
 What is urgent never waits. What is not goes along while something else uses the array, and shortly after; later it
 would keep the array from going to sleep. By itself it wakes the array only while ``schedule.array_window`` is open or,
-where none is set, once it has waited for three days; what leaves, whose room nobody needs, for two weeks. Disks that
-never sleep (``schedule.spin_down = "0"``) make nothing wait.
+where none is set, shortly after the daemon's start and once it has waited for three days; what leaves, whose room
+nobody needs, for two weeks. Disks that never sleep (``schedule.spin_down = "0"``) make nothing wait.
 """
 
 from __future__ import annotations
@@ -52,6 +52,14 @@ def goes_along(*, awake: bool, idle: float, spin_down: float) -> bool:
     One that is awake longer than it should be is used by somebody of whom nothing is known.
     """
     return awake and not spin_down * _ALONG <= idle < spin_down
+
+
+def has_just_begun(begun_at: float, schedule: ScheduleSettings, now: float) -> bool:
+    """Say whether the daemon began so lately that nothing waits: whoever starts it wants to see it at work.
+
+    A window says more exactly when the array may be woken.
+    """
+    return schedule.array_window is None and now - begun_at < schedule.spin_down * _ALONG
 
 
 def ripe_before(kind: TaskKind, schedule: ScheduleSettings, now: float, tz: tzinfo | None = None) -> float:

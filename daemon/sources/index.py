@@ -99,19 +99,24 @@ class LibraryIndex:
             self._foreign[kind] = await self._store.run(lambda c: rows.any_without(c, kind, PLEX))
         return self._foreign[kind]
 
-    async def note_changed(self, key: str) -> None:
-        """Take over what Plex says of an item that is new or has changed. Raises PlexError."""
+    async def note_changed(self, key: str) -> list[str]:
+        """Take over what Plex says of an item that is new or has changed; return its files. Raises PlexError."""
         try:
             container = await self._plex.query("index", f"{metadata(key)}?includeGuids=1")
         except PlexNotFound:
             await self.note_deleted(key)
-            return
+            return []
+        files = []
         for element in container:
             item = elements.item(element, container)
-            if item is not None and item.type in _TYPES:
+            if item is None:
+                continue
+            files += [file.plex_path for file in item.files]
+            if item.type in _TYPES:
                 await self._note(element, container)
-            elif item is not None and item.show not in {"", key}:
+            elif item.show not in {"", key}:
                 await self._note_show(item.show)
+        return files
 
     async def note_deleted(self, key: str) -> None:
         """Forget an item that Plex has deleted."""

@@ -42,6 +42,7 @@ FLIPS = [
         LISTS,
         back=False,
         waiting=frozenset({"m1"}),
+        later=True,
     ),
     Flip(
         "schedule.array_window",
@@ -50,6 +51,7 @@ FLIPS = [
         LISTS | SLEEPS,
         back=False,
         waiting=frozenset({"m1"}),
+        later=True,
     ),
 ]
 
@@ -119,8 +121,12 @@ async def test_what_waits_is_copied_when_the_window_opens_or_after_days(
     tmp_path: Path, window: str, hours: float
 ) -> None:
     settings = merged(merged(SOON, LISTS), merged(SLEEPS, {"schedule": {"array_window": window}}))
-    async with playing(tmp_path, _a_film_is_listed, clock=TurnedClock(MIDNIGHT), **settings) as house:
-        await house.shows(set(), waiting={"m1"})
+    async with playing(tmp_path, lambda _: None, clock=TurnedClock(MIDNIGHT - HOUR), **settings) as house:
+        await house.shows(set())
+        _clock(house).turn(MIDNIGHT)
+        _a_film_is_listed(house)
+        await house.post("/api/v1/refresh")
+        await house.shows(set(), waiting={"m1"}, since=MIDNIGHT - 1)
         _clock(house).turn(MIDNIGHT + hours * HOUR - 1)
         await house.calm()
         assert house.cached() == set()
@@ -130,6 +136,16 @@ async def test_what_waits_is_copied_when_the_window_opens_or_after_days(
         _clock(house).turn(MIDNIGHT + hours * HOUR + 2)
         await house.until(lambda: house.cached() == {"m1"})
         await house.quiet()
+
+
+@pytest.mark.parametrize(("window", "waits"), [("", False), ("02:00-06:00", True)])
+async def test_shortly_after_a_start_nothing_waits_unless_there_is_a_window(
+    tmp_path: Path, window: str, waits: bool
+) -> None:
+    settings = merged(merged(SOON, LISTS), merged(SLEEPS, {"schedule": {"array_window": window}}))
+    async with playing(tmp_path, _a_film_is_listed, clock=TurnedClock(MIDNIGHT), **settings) as house:
+        expected = (set[str](), {"m1"}) if waits else ({"m1"}, set[str]())
+        await house.shows(expected[0], waiting=expected[1])
 
 
 @pytest.mark.parametrize(("spin_down", "waits"), [("30m", True), ("4h", False)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -23,10 +24,12 @@ from tests.support.command_line import config_file
 from tests.support.daemon import PATIENCE, House, at_home, daemon_running, merged
 from tests.support.plex import small_library
 from tests.support.reloads import change
+from tests.support.turned import TurnedClock
 
 DAY = 86_400.0
 SIZE = 100_000
 _SPEED = 100.0
+_LATER = 3600.0
 _TURNS = 20
 """Questions to the database within which whoever was woken has put its own."""
 
@@ -179,7 +182,8 @@ class Flip:
 
     `back`: whether going back from the last value to the first has the first one's effect: not where what has been
     read once stands, or where nothing makes what is there leave. `waiting` is what waits for the array with the first
-    value. `live`: whether it can be told from what is cached that a change counts at once.
+    value. `live`: whether it can be told from what is cached that a change counts at once. `later`: it is prepared long
+    after the daemon's start, at which nothing waits.
     """
 
     key: str
@@ -189,6 +193,7 @@ class Flip:
     back: bool = True
     live: bool = True
     waiting: frozenset[str] = frozenset()
+    later: bool = False
 
     @property
     def steps(self) -> list[tuple[Any, set[str]]]:
@@ -201,6 +206,22 @@ class Flip:
             name: value(house) if callable(value) else value
             for name, value in merged(SOON, dict(self.settings)).items()
         }
+
+    @asynccontextmanager
+    async def started(self, folder: Path, value: Any) -> AsyncIterator[Stage]:
+        """Run a daemon with the key at a value."""
+        async with stage(folder, clock=TurnedClock(time.time()) if self.later else None) as house:
+            if not self.later:
+                self.prepare(house)
+            house.set(**self.base(house))
+            house.set(**_valued(house, self.key, value))
+            async with started(house):
+                if isinstance(house.clock, TurnedClock):
+                    await house.shows(set())
+                    house.clock.turn(house.clock.now() + _LATER)
+                    self.prepare(house)
+                    await house.post("/api/v1/refresh")
+                yield house
 
     async def see(self, house: Stage, expected: set[str], since: float = 0.0) -> None:
         """See what this value has led to."""
@@ -228,30 +249,24 @@ def each_key(flips: list[Flip]) -> pytest.MarkDecorator:
 async def from_the_start(folder: Path, flip: Flip, step: tuple[Any, set[str]]) -> None:
     """Start a daemon with the key at one of its values."""
     value, expected = step
-    async with stage(folder) as house:
-        flip.prepare(house)
-        house.set(**flip.base(house))
-        house.set(**_valued(house, flip.key, value))
-        async with started(house):
-            await flip.see(house, expected)
-            assert house.damaged() == []
+    async with flip.started(folder, value) as house:
+        await flip.see(house, expected)
+        assert house.damaged() == []
 
 
 async def while_it_runs(folder: Path, flip: Flip) -> None:
     """Start a daemon with the first value, and reload it with each other and, if that has an effect, with the first."""
     steps = flip.steps + flip.steps[: flip.back]
-    async with stage(folder) as house:
-        flip.prepare(house)
-        house.set(**flip.base(house))
-        house.set(**_valued(house, flip.key, steps[0][0]))
-        async with started(house):
-            await flip.see(house, steps[0][1])
-            for value, expected in steps[1:]:
-                since = house.clock.now()
-                await change(house, **_valued(house, flip.key, value))
-                await flip.see(house, expected, since)
-            assert house.app.core.health.needs_restart == ()
-            assert house.damaged() == []
+    async with flip.started(folder, steps[0][0]) as house:
+        await flip.see(house, steps[0][1])
+        for value, expected in steps[1:]:
+            since = house.clock.now()
+            if isinstance(house.clock, TurnedClock):
+                house.clock.turn(since + 1)
+            await change(house, **_valued(house, flip.key, value))
+            await flip.see(house, expected, since)
+        assert house.app.core.health.needs_restart == ()
+        assert house.damaged() == []
 
 
 async def between_two_runs(folder: Path, flip: Flip) -> None:

@@ -165,7 +165,7 @@ async def household(
                 dispatcher.tasks_added,
                 streams=home.streaming.__contains__,
                 on_file_systems=lambda paths: {path: path for path in paths},
-                **({"disks": disks} if disks else {}),
+                disks=disks or _silent,
             )
             placement_ = Placement(live.mappings, live.settings.transfer, executor, on_touch=arrays.touched)
             custody, links = Custody(store, placement_), PlexLinks(store, live, clock, _never_says)
@@ -181,6 +181,10 @@ async def household(
                     for one in looking:
                         one.cancel()
                     workers.stop()
+
+
+async def _silent() -> None:
+    return None
 
 
 async def _never_says(_rating_key: str, _path: str) -> bool | None:
