@@ -67,7 +67,8 @@ def _react(
             demands.put_watched(connection, play.rating_key, play.user.id, event.at)
         before = plays.last_watched(connection, play.rating_key, play.started_at)
         since = event.at - handlers.playback.FAVOURITE_FOR
-        lately = plays.watched_lately(connection, play.user.id, since, play.started_at)
+        whole = event.at - play.started_at >= play.duration * plays.REST
+        lately = plays.watched_lately(connection, play.user.id, since, play.started_at) if whole else ()
         made = demands.demands_of_play(connection, play.id)
         return handlers.playback.stopped(event, made, settings, watched_before=before, lately=lately)
     if isinstance(event, PlaybackConfirmed):

@@ -52,8 +52,9 @@ def next_up(
     when it ends.
     """
     views = list(views)
-    anew = _begun_anew(current, episodes, views)
-    seen = {key for key in seen if max((at for one, at in views if one == key), default=math.inf) > anew}
+    latest = dict(sorted(views, key=lambda view: view[1]))
+    anew = _begun_anew(current, episodes, latest)
+    seen = {key for key in seen if latest.get(key, math.inf) > anew}
     if not any(key == current.rating_key and at < started_at for key, at in views):
         return following(current, episodes, seen, count=count, min_runtime=min_runtime)
     around = _in_order(current, episodes, views, started_at)
@@ -116,10 +117,9 @@ def seen_by_owner(current: Item, episodes: Iterable[Item], known: Mapping[str, f
     return fresh if current.watched else fresh | {one.rating_key for one in episodes if one.watched}
 
 
-def _begun_anew(current: Item, episodes: Iterable[Item], views: Iterable[tuple[str, float]]) -> float:
+def _begun_anew(current: Item, episodes: Iterable[Item], latest: Mapping[str, float]) -> float:
     """Return when the show was finished, if its first episode has been watched since; else nothing ended: 0.0."""
     ordered = _ordered(current, episodes)
-    latest = dict(sorted(views, key=lambda view: view[1]))
     ended = latest.get(ordered[-1].rating_key, 0.0) if ordered else 0.0
     return ended if ended and latest.get(ordered[0].rating_key, 0.0) > ended else 0.0
 

@@ -7,6 +7,9 @@ import sqlite3
 from daemon.model import Play
 from daemon.state.rows import PLAY, play, select
 
+REST = 0.25
+"""A play of a smaller share of the item is only the rest of one before: nobody has watched it again."""
+
 
 def put_play(connection: sqlite3.Connection, new: Play, *, stopped_at: float | None = None) -> None:
     """Record a play as it is now; `stopped_at` ends it."""
@@ -45,9 +48,15 @@ def last_watched(connection: sqlite3.Connection, rating_key: str, before: float)
 
 
 def watched_lately(connection: sqlite3.Connection, user: str, since: float, before: float) -> list[str]:
-    """Return the rating key of each play of a user that came to the item's end and ended within that time."""
-    sql = "SELECT rating_key FROM plays WHERE user = ? AND watched AND stopped_at >= ? AND stopped_at < ?"
-    return [key for (key,) in select(connection, sql, user, since, before)]
+    """Return the rating key of each play of a user that came to the item's end and ended within that time.
+
+    Without those that were too short to be more than the rest of one before.
+    """
+    sql = (
+        "SELECT rating_key FROM plays WHERE user = ? AND watched AND stopped_at >= ? AND stopped_at < ? "
+        "AND stopped_at - started_at >= duration * ?"
+    )
+    return [key for (key,) in select(connection, sql, user, since, before, REST)]
 
 
 def forget_before(connection: sqlite3.Connection, moment: float) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from daemon.model import Item, ItemType, MediaFile
 from daemon.plex.episodes import following, next_up
 
@@ -105,3 +107,21 @@ def test_nothing_follows_the_last_episode_where_it_is_new_or_only_picked_again()
     assert after(SEASONS[8], {"2x2": 99}) == []
     assert after(SEASONS[8], {"2x3": 62}) == []
     assert after(SEASONS[8], {"2x2": 62, "2x3": 63}) == []
+
+
+def test_of_a_very_long_show_what_follows_is_found_without_walking_every_view_for_every_episode() -> None:
+    class Counted(str):
+        """A rating key that counts how often it is compared."""
+
+        compared = 0
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Counted.compared += 1
+            return str.__eq__(self, other)
+
+    keys = [Counted(number) for number in range(300)]
+    show = [replace(episode(1, number), rating_key=key) for number, key in enumerate(keys)]
+    views = [(Counted(key), at * DAY) for at in (1, 2, 3) for key in keys]
+    assert names(next_up(show[10], show, set(keys), views, BEGUN, count=2)) == []
+    assert Counted.compared < 30 * len(keys)
