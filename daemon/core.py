@@ -76,6 +76,7 @@ class Core:
             self._rooms,
             look=self.reconcile.look,
             also=self._look_again,
+            begin=self.keeping.arrays.begin,
         )
         self.following = Following(
             given, self.live, self.feed, self.dispatcher, self.library, self.listener, self.keeping, self.sourcing
@@ -274,7 +275,7 @@ class Core:
         self.listener.reload()
         self.sourcing.refresher.everything_soon(sure=True)
         self.dispatcher.request_replan(recount=True)
-        self.dispatcher.tasks_added.ring()
+        self.keeping.arrays.begin()
 
     def _log_as(self, settings: Settings) -> None:
         configure(settings.log, sys.stderr, secrets=[*secrets_of(settings), self._secret], env=self._given.env)

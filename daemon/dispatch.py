@@ -42,8 +42,12 @@ T = TypeVar("T")
 
 _LOOK_AGAIN = 15.0
 """Seconds after which to plan again while something is amiss that ends without a word."""
-_MEASURE_AGAIN = 60.0
+_MEASURE_AGAIN = 10.0
 """Seconds after which to look whether somebody else has filled a cache, which nobody tells."""
+_FILLS_SLOWLY = 60.0
+"""Seconds after which a cache that is only a little fuller, as one always is that others write to, is planned for."""
+_MUCH = 0.01
+"""The share of a cache that is planned for at once."""
 _REST = 4
 """Times as long as a plan took, for which those that are only asked for wait."""
 _HISTORY = 365 * 86_400.0
@@ -161,12 +165,15 @@ class Dispatcher:
 
     async def _wait(self, seconds: float | None) -> None:
         """Wait so long (None: without end), until a plan is asked for, or until a cache is fuller than it was."""
-        end = math.inf if seconds is None else self._clock.now() + seconds
+        began = self._clock.now()
+        end = math.inf if seconds is None else began + seconds
         while (left := end - self._clock.now()) > 0:
             if await self._clock.wait(self._replan, min(left, _MEASURE_AGAIN)):
                 return
-            free = await self._rooms.measure()
-            if any(free[name][2] < before[2] for name, before in self._measured.items() if name in free):
+            rooms = await self._rooms.measure()
+            much = 0.0 if self._clock.now() >= began + _FILLS_SLOWLY else _MUCH
+            known = [(before, rooms[name]) for name, before in self._measured.items() if name in rooms]
+            if any(free < had - total * much for (_, _, had), (_, total, free) in known):
                 return
 
     def _is_amiss(self) -> bool:

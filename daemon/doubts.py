@@ -28,10 +28,9 @@ class _Doubt:
 
 
 class Doubts:
-    """Remembers since when more was left out than people are likely to have changed. `sure`: the settings did it."""
+    """Remembers since when more was left out than people are likely to have changed."""
 
     def __init__(self) -> None:
-        self.sure = False
         self._open: dict[Key, _Doubt] = {}
         self._absent: dict[str, float] = {}
 
@@ -53,20 +52,23 @@ class Doubts:
         known: Sequence[Demand],
         new: Sequence[Demand],
         now: float,
-        finished: Callable[[], Mapping[str, float]],
+        finished: Callable[[Collection[str]], Mapping[str, float]],
+        *,
+        sure: bool,
     ) -> tuple[Demand, ...]:
         """Return which of the demands that a source made before stand though it leaves them out now.
 
-        `finished` says what the user is known to have watched to its end, and when: that explains why it is gone.
+        `finished` says which of some items the user is known to have watched to their ends, and when: that explains why
+        they are gone. `sure`: the settings did it.
         """
         listed = {demand.rating_key for demand in new}
         lost = [demand for demand in known if demand.rating_key not in listed]
-        if lost and not self.sure:
-            ends = finished()
+        if lost and not sure:
+            ends = finished([demand.rating_key for demand in lost])
             lost = [demand for demand in lost if ends.get(demand.rating_key, demand.since - 1.0) < demand.since]
         wait = _wait(len(lost), len(known), len(new))
         doubt = self._open.pop(key, _Doubt(now, None))
-        if self.sure or now - doubt.since >= wait:
+        if sure or now - doubt.since >= wait:
             return ()
         self._open[key] = replace(doubt, due=doubt.since + wait)
         return tuple(lost)

@@ -122,6 +122,11 @@ class ArrayWatch:
             for name in array.roots
         }
 
+    def begin(self) -> None:
+        """Have nothing wait for a while, as after the start: a person has changed something, and wants to see it."""
+        self._begun_at = self._clock.now()
+        self._bell.ring()
+
     def brought(self, mapping: str) -> None:
         """Take a mapping's array for used: somebody has just put something there."""
         self._look({mapping: "arrival"})
@@ -191,7 +196,10 @@ class ArrayWatch:
             self._find_arrays()
         now, spin_down = self._clock.now(), self._live.settings.schedule.spin_down
         heard = False
+        # On a clock that was set back nothing has happened later than now.
+        self._begun_at = min(self._begun_at, now)
         for array in self._arrays.values():
+            array.used_at = min(array.used_at, now)
             was = array.awake and array.is_awake(spin_down, now)
             went = array.along and array.takes_along(spin_down, now)
             using = self._used_by(array)

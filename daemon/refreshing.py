@@ -49,6 +49,8 @@ class Refresher:
     Whatever takes longer than `patience` seconds holds up nothing else.
     """
 
+    _group: asyncio.TaskGroup
+
     def __init__(
         self,
         store: Store,
@@ -79,9 +81,8 @@ class Refresher:
         self._seed = seed
         self._is_current = is_current
         self._wanted: set[Key] = set()
-        self._whole = asyncio.Event()
+        self._whole, self._wake = asyncio.Event(), asyncio.Event()
         self._whole.set()
-        self._wake = asyncio.Event()
         self._counting = Counting(people, patience, heard=self._wake.set)
         self._retries: Retries[Key] = Retries()
         self._met: set[str] = set()
@@ -89,6 +90,7 @@ class Refresher:
         self._followed: set[str] = set()
         self._doubts = Doubts()
         self._sure = False
+        self._late: set[Key] = set()
 
     def everything_soon(self, *, sure: bool = False) -> None:
         """Have every source read now. `sure`: other settings are in force, so whatever they leave out is meant."""
@@ -103,7 +105,8 @@ class Refresher:
 
     async def run(self) -> None:
         """Refresh at the start, then whenever it is due or asked for. Never returns."""
-        async with asyncio.TaskGroup() as self._counting.group:
+        async with asyncio.TaskGroup() as group:
+            self._group = self._counting.group = group
             await self._refresh()
             while True:
                 await self._until_due()
@@ -140,30 +143,39 @@ class Refresher:
         self._met = ids
         # Who is not known to be here may only not have been asked for.
         here = ids | {""} if census and not census.problem else None
-        self._doubts.sure = whole and self._sure
+        sure = whole and self._sure
         self._sure = self._sure and not whole
         jobs = self._jobs(settings, people, wanted, whole=whole)
-        outcomes = await self._read_all(jobs, lambda some: self._record(some, people, here))
-        self._doubts.sure = False
+        asked = await self._read_all(jobs, lambda some: self._record(some, people, here, sure=sure))
         if whole:
             self._last = self._clock.now()
-            self._retries.forget_all_but({one.key for one in outcomes} | {_USERS})
-        self._follow(outcomes)
+            self._retries.forget_all_but(asked | {_USERS})
 
     async def _read_all(
         self,
-        jobs: Iterable[Coroutine[None, None, Outcome]],
+        jobs: Iterable[tuple[Key, Coroutine[None, None, Outcome]]],
         record: Callable[[Sequence[Outcome]], Awaitable[None]],
-    ) -> list[Outcome]:
-        """Read all; record it at once, or in two parts where some of it takes long."""
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(job) for job in jobs]
-            done = (await asyncio.wait(tasks, timeout=self._patience))[0] if tasks else set()
-            early = [task for task in tasks if task in done] if len(done) < len(tasks) else []
-            if early:
-                await record([task.result() for task in early])
-        await record([task.result() for task in tasks if task not in early])
-        return [task.result() for task in tasks]
+    ) -> set[Key]:
+        """Read all and record it; what takes long is recorded by itself when it comes, and read again only then.
+
+        Return what was asked for and has been, or is still to be, recorded.
+        """
+        tasks = {key: self._group.create_task(job) for key, job in jobs}
+        if tasks:
+            await asyncio.wait(tasks.values(), timeout=self._patience)
+        late = {key: task for key, task in tasks.items() if not task.done()}
+        self._late |= late.keys()
+        await record([task.result() for key, task in tasks.items() if key not in late])
+        for key, task in late.items():
+            self._group.create_task(self._record_late(key, task, record))
+        return self._late | tasks.keys()
+
+    async def _record_late(
+        self, key: Key, task: asyncio.Task[Outcome], record: Callable[[Sequence[Outcome]], Awaitable[None]]
+    ) -> None:
+        outcome = await task
+        self._late.discard(key)
+        await record([outcome])
 
     def _follow(self, outcomes: Sequence[Outcome]) -> None:
         """Have what is new read again where somebody has begun another show: that may decide what of it counts."""
@@ -189,7 +201,7 @@ class Refresher:
 
     def _jobs(
         self, settings: Settings, people: Sequence[Person], wanted: Collection[Key], *, whole: bool
-    ) -> Iterator[Coroutine[None, None, Outcome]]:
+    ) -> Iterator[tuple[Key, Coroutine[None, None, Outcome]]]:
         wishes: list[tuple[DemandKind, User, Callable[[], Awaitable[Fetched]]]] = []
         for source in self._personal:
             users = (person for person in people if reads(settings, source.kind, person.user))
@@ -200,8 +212,9 @@ class Refresher:
         wishes.sort(key=lambda wish: (wish[0] is not DemandKind.ON_DECK, wish[1].id != ""))
         limit = asyncio.Semaphore(_AT_ONCE)
         for kind, user, fetch in wishes:
-            if whole or asked_for(wanted, kind, user.id):
-                yield read(limit, kind, user, fetch)
+            key = kind, user.id
+            if key not in self._late and (whole or asked_for(wanted, *key)):
+                yield key, read(limit, kind, user, fetch)
 
     async def _fetch(self, source: PersonalSource, person: Person) -> Fetched:
         try:
@@ -215,7 +228,7 @@ class Refresher:
             raise
 
     async def _record(
-        self, outcomes: Sequence[Outcome], people: Sequence[Person], here: Collection[str] | None
+        self, outcomes: Sequence[Outcome], people: Sequence[Person], here: Collection[str] | None, *, sure: bool
     ) -> None:
         now = self._clock.now()
 
@@ -225,7 +238,8 @@ class Refresher:
                 if one.fetched is None:
                     sources.put_failure(connection, one.kind, one.user.id, one.problem, now)
                 elif self._is_current(connection, one.kind):
-                    sources.put_fetched(connection, one.kind, one.user.id, self._believed(connection, one, now), now)
+                    believed = self._believed(connection, one, now, sure=sure)
+                    sources.put_fetched(connection, one.kind, one.user.id, believed, now)
             states = sources.states(connection)
             gone = self._doubts.gone({state.user for state in states}, here, now) if here is not None else set()
             for state in states:
@@ -235,15 +249,16 @@ class Refresher:
 
         await self._dispatcher.change(work)
         self._tell(outcomes)
+        self._follow(outcomes)
 
-    def _believed(self, connection: Connection, one: Outcome, now: float) -> Fetched:
+    def _believed(self, connection: Connection, one: Outcome, now: float, *, sure: bool) -> Fetched:
         """Return what is taken for what a source says: what it leaves out all of a sudden stands for a while."""
         assert one.fetched is not None, "a failure says nothing"
         if one.fetched.unchanged:
             return one.fetched
         known = sources.said(connection, one.kind, one.user.id)
         finished = partial(sources.finished, connection, one.user.id)
-        standing = self._doubts.standing(one.key, known, one.fetched.demands, now, finished)
+        standing = self._doubts.standing(one.key, known, one.fetched.demands, now, finished, sure=sure)
         if standing:
             log.info("source_doubted", source=one.name, missing=len(standing))
         return replace(one.fetched, demands=(*one.fetched.demands, *standing))

@@ -123,10 +123,9 @@ class DaemonService:
 
     async def plan(self) -> dict[str, Any]:
         """Return what would be cached and evicted now. Touches nothing."""
+        awake = self._workers.awake()
         return await self._dispatcher.preview(
-            lambda connection, made: views.plan_document(
-                made, demands.users(connection), disks_sleep=bool(self._live.settings.schedule.spin_down)
-            )
+            lambda connection, made: views.plan_document(made, demands.users(connection), awake=awake)
         )
 
     async def cache(self, target: str) -> list[int]:

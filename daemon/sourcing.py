@@ -46,8 +46,10 @@ class Sourcing:
         *,
         look: Callable[[Iterable[str]], Awaitable[None]],
         also: Callable[[], Awaitable[None]],
+        begin: Callable[[], None],
     ) -> None:
         self._live = live
+        self._begin = begin
         store, clock, settings = given.store, given.clock, self._settings
         self.outbound = Outbound(clock)
         self.accounts = Accounts(settings, self.outbound, library, clock, given.directory)
@@ -64,8 +66,12 @@ class Sourcing:
             library,
             measure=rooms.measure,
             look=look,
-            changed=lambda: self.refresher.soon({DemandKind.PINNED}, ""),
+            changed=self._pins_changed,
         )
+
+    def _pins_changed(self) -> None:
+        self._begin()
+        self.refresher.soon({DemandKind.PINNED}, "")
 
     def _make_refresher(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -220,18 +220,18 @@ def session_row(play: Play, item: Item | None, tier: str) -> Row:
     }
 
 
-def plan_document(plan: Plan, users: Mapping[str, str], *, disks_sleep: bool = True) -> Row:
+def plan_document(plan: Plan, users: Mapping[str, str], *, awake: Collection[str] = ()) -> Row:
     """Return what would be cached and evicted, why, for whom and when, with totals for each cache and in all.
 
-    `disks_sleep`: what is not urgent waits until the array is awake.
+    What is not urgent waits until the array is awake; `awake` names the mappings for which nothing waits.
     """
     cache_in = [
         _planned(one.file, one.file.size, one, users)
-        | {"waits": one.waits, "when": "once there is room" if one.waits else _when(disks_sleep and not one.urgent)}
+        | {"waits": one.waits, "when": "once there is room" if one.waits else _when(one.urgent, one.file, awake)}
         for one in plan.cache_ins
     ]
     evict = [
-        _planned(one.entry.file, one.bytes, one, users) | {"when": _when(disks_sleep and not one.urgent)}
+        _planned(one.entry.file, one.bytes, one, users) | {"when": _when(one.urgent, one.entry.file, awake)}
         for one in plan.evictions
     ]
     refused = [_planned(one.file, one.file.size, one, users) for one in plan.refused]
@@ -257,8 +257,8 @@ def plan_document(plan: Plan, users: Mapping[str, str], *, disks_sleep: bool = T
 _WHEN_AWAKE = "when the array is awake"
 
 
-def _when(waits_for_array: bool) -> str:
-    return _WHEN_AWAKE if waits_for_array else "now"
+def _when(urgent: bool, file: File, awake: Collection[str]) -> str:
+    return "now" if urgent or file.mapping in awake else _WHEN_AWAKE
 
 
 def _planned(file: File, size: int, one: PlannedCacheIn | PlannedEviction | Refusal, users: Mapping[str, str]) -> Row:

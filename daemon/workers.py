@@ -73,6 +73,13 @@ class Workers:
         self._stopping = True
         self._dispatcher.tasks_added.ring()
 
+    def awake(self) -> frozenset[str]:
+        """Return the mappings for which nothing waits now."""
+        schedule = self._live.settings.schedule
+        if self._arrays is None or ripe_before(schedule, self._clock.now()) == math.inf:
+            return frozenset(mapping.name for mapping in self._live.mappings.all)
+        return frozenset(self._arrays.along())
+
     def _count(self, kind: TaskKind) -> int:
         transfer = self._live.settings.transfer
         return transfer.to_cache if kind is TaskKind.CACHE_IN else transfer.to_array
@@ -102,14 +109,14 @@ class Workers:
         now, schedule = self._clock.now(), self._live.settings.schedule
         held = self._holds.held(kind)
         along = self._arrays.along() if self._arrays else {}
-        ripe = ripe_before(kind, schedule, now) if self._arrays else math.inf
+        ripe = ripe_before(schedule, now) if self._arrays else math.inf
 
         def work(connection: Connection) -> tuple[Task | None, list[float]]:
             if found := tasks.claim(connection, kind, now, held=held, ripe=ripe, along=along):
                 return found, []
             moments = [tasks.next_wait(connection, now)]
             if (queued_at := tasks.next_ripe(connection, kind, ripe)) is not None:
-                moments.append(next_moment(kind, queued_at=queued_at, schedule=schedule, now=now))
+                moments.append(next_moment(queued_at=queued_at, schedule=schedule, now=now))
             return None, [one for one in moments if one is not None]
 
         found, moments = await self._store.run(work)

@@ -155,7 +155,7 @@ class Ours(Idle):
         now, array = self.stage.now, self.stage.disks.array
         along = waiting.goes_along(awake=array.awake(now), idle=array.idle(now), spin_down=SPIN_DOWN)
         queued_at, schedule = self._queued_at[kind, key], self.stage.settings.schedule
-        return waiting.may_run(kind, urgent=urgent, queued_at=queued_at, along=along, schedule=schedule, now=now)
+        return waiting.may_run(urgent=urgent, queued_at=queued_at, along=along, schedule=schedule, now=now)
 
     def _replan(self) -> None:
         stage, now = self.stage, self.stage.now

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -24,6 +25,14 @@ _WINDOW = 50
 _MOST_CARRIED = 500
 _SURE = ("imdb://", "plex://")
 """Databases that number movies and shows together; the others' ids mean nothing without a type."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """Whose entries a feed has held, and since when it holds all that they list (seconds; 0: always)."""
+
+    authors: frozenset[str]
+    since: float
 
 
 class Feeds:
@@ -56,16 +65,19 @@ class Feeds:
         self._clock = clock
         self._empty: set[str] = set()
         self._reading = asyncio.Lock()
-        self._authors: dict[str, set[str]] = {}
+        self._held: dict[str, _Held] = {}
         self._finished: dict[str, float] = {}
         self._history: tuple[float, float] | None = None
 
-    async def cover(self, uuid: str) -> bool:
-        """Say whether a feed holds this account's list, going by whose entries it has held so far."""
+    async def cover(self, uuid: str) -> float | None:
+        """Return since when all that this account lists is in a feed, going by whose entries it has held so far.
+
+        None: no feed is known to hold any of it.
+        """
         async with self._reading:
-            for name in {_name(url) for url in self._urls()} - self._authors.keys():
-                self._note_authors(name, [_entry(row) for row in await self._store.run(partial(rows.feed, name=name))])
-        return any(uuid in authors for authors in self._authors.values())
+            for name in {_name(url) for url in self._urls()} - self._held.keys():
+                self._note_held(name, [_entry(row) for row in await self._store.run(partial(rows.feed, name=name))])
+        return min((held.since for held in self._held.values() if uuid in held.authors), default=None)
 
     async def fetch(self) -> Fetched:
         """Return what all feeds demand now. Raises PlexError or RemoteError; then what was known stands."""
@@ -103,15 +115,18 @@ class Feeds:
                 error.args = (f"watchlist.rss, feed {number + 1}: {error}",)  # its address is a secret
                 raise
         names = {_name(url) for url in urls}
-        self._authors = {name: authors for name, authors in self._authors.items() if name in names}
+        self._held = {name: held for name, held in self._held.items() if name in names}
         await self._store.run(lambda c: rows.keep_feeds(c, names))
         return entries
 
     def _urls(self) -> list[str]:
         return list(dict.fromkeys(url.get_secret_value() for url in self._settings().watchlist.rss))
 
-    def _note_authors(self, name: str, entries: Iterable[FeedEntry]) -> None:
-        self._authors.setdefault(name, set()).update(entry.author for entry in entries if entry.author)
+    def _note_held(self, name: str, entries: Sequence[FeedEntry]) -> None:
+        known = self._held[name].authors if name in self._held else frozenset()
+        authors = frozenset(entry.author for entry in entries if entry.author)
+        oldest = min((entry.at for entry in entries if entry.at), default=0.0)
+        self._held[name] = _Held(known | authors, oldest if len(entries) >= _WINDOW else 0.0)
 
     async def _feed(self, url: str) -> list[FeedEntry]:
         """Return what a feed holds, and what fell out of its window."""
@@ -123,7 +138,8 @@ class Feeds:
             raise RemoteUnavailable("it is suddenly empty; that is believed if it stays so")
         self._empty.discard(name)
         whole = [*entries, *_carried(entries, before)]
-        self._note_authors(name, [*before, *entries])
+        self._note_held(name, before)
+        self._note_held(name, whole)
         if whole != before:
             await self._store.run(lambda c: rows.put_feed(c, name, [_row(entry) for entry in whole]))
         return whole

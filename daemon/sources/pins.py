@@ -8,14 +8,14 @@ from dataclasses import dataclass, replace
 import structlog
 
 from daemon.errors import PlexNotFound, PlexUnavailable
-from daemon.model import Demand, DemandKind, Fetched, Item, ItemType
+from daemon.model import Changes, Demand, DemandKind, Fetched, Item, ItemType
 from daemon.plex import elements
 from daemon.plex.guids import normalised
 from daemon.plex.library import PlexLibrary
 from daemon.plex.reading import metadata
 from daemon.sources.index import LibraryIndex
+from daemon.state import demands, pins
 from daemon.state import library as rows
-from daemon.state import pins
 from daemon.state.pins import Pin
 from daemon.state.store import Connection, Store
 
@@ -135,6 +135,11 @@ class Pins:
             if new == self._read or pins.all_pins(connection) != self._read:
                 return self._read
             pins.replace_all(connection, new)
+            for before, one in zip(self._read, seen, strict=True):
+                if one.pin.rating_key != before.rating_key:
+                    # Whoever unpins something else before this answer is recorded drops what no pin covers.
+                    demands.put_items(connection, items_of(one.pin, one.leaves))
+                    demands.apply(connection, Changes(put_demands=demands_of(one.pin, one.leaves)))
             return pins.all_pins(connection)
 
         self._read = await self._store.run(work)

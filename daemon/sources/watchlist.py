@@ -13,6 +13,7 @@ from daemon.settings.models import Settings
 from daemon.sources.index import LibraryIndex
 from daemon.sources.shelf import Shelf, demands
 from daemon.state import library as rows
+from daemon.state import sources
 from daemon.state.store import Store
 
 IN_FEEDS = "read from a feed of watchlist.rss"
@@ -35,7 +36,8 @@ class Watchlist:
 
     With an account's token its own list is read; without one the community's API is asked with the owner's, which
     shows the lists of friends who let theirs be seen. `owner_token` gives that one, empty if there is none; `in_feeds`
-    says whether a feed holds the list of the account of this uuid, so that nothing is amiss if it is not shown.
+    says since when a feed holds the list of the account of this uuid (None: none does), so that nothing is amiss if it
+    is not shown.
     """
 
     kind = DemandKind.WATCHLIST
@@ -49,7 +51,7 @@ class Watchlist:
         settings: Callable[[], Settings],
         clock: Clock,
         owner_token: Callable[[], str],
-        in_feeds: Callable[[str], Awaitable[bool]],
+        in_feeds: Callable[[str], Awaitable[float | None]],
     ) -> None:
         self._discover = discover
         self._index = index
@@ -66,9 +68,12 @@ class Watchlist:
         try:
             listed = await listed_by(self._discover, person, self._owner_token())
         except RemoteHidden:
-            if await self._in_feeds(person.uuid):
-                return Fetched(unchanged=True, note=IN_FEEDS)
-            raise
+            since = await self._in_feeds(person.uuid)
+            if since is None:
+                raise
+            # The feed is the list now; what fell out of its window before it was kept is all that is left to say.
+            said = await self._store.run(lambda c: sources.said(c, DemandKind.WATCHLIST, person.user.id))
+            return Fetched(tuple(demand for demand in said if demand.since < since), note=IN_FEEDS)
         await self._index.ensure()
         found = [_Found(one, keys) for one, keys in zip(listed, await self._match(person, listed), strict=True)]
         keys = list(dict.fromkeys(key for one in found for key in one.keys))

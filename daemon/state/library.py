@@ -118,7 +118,7 @@ def any_without(connection: sqlite3.Connection, kind: ItemType, prefix: str) -> 
 def listed_since(connection: sqlite3.Connection, user: str) -> dict[str, float]:
     """Return since when a user's watchlist (empty: the feeds) holds what it demands; shows by their own key."""
     sql = (
-        "SELECT iif(show = '', rating_key, show), min(since) FROM demands WHERE kind = ? AND user = ? AND play = '' "
+        "SELECT iif(show = '', rating_key, show), min(since) FROM demands WHERE kind = ? AND user = ? AND +play = '' "
         "GROUP BY 1"
     )
     return dict(select(connection, sql, DemandKind.WATCHLIST, user))

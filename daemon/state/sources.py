@@ -38,7 +38,8 @@ def put_fetched(connection: sqlite3.Connection, kind: DemandKind, user: str, new
 
 def said(connection: sqlite3.Connection, kind: DemandKind, user: str) -> tuple[Demand, ...]:
     """Return the demands that a source has made."""
-    sql = f"SELECT {DEMAND} FROM demands WHERE kind = ? AND user = ? AND play = ''"
+    # Without the +, SQLite takes the index of plays, in which the demands of all sources are one heap.
+    sql = f"SELECT {DEMAND} FROM demands WHERE kind = ? AND user = ? AND +play = ''"
     return tuple(demand(row) for row in select(connection, sql, kind, user))
 
 
@@ -68,7 +69,7 @@ def failing(connection: sqlite3.Connection) -> list[tuple[str, SourceState]]:
 
 def forget(connection: sqlite3.Connection, kind: DemandKind, user: str) -> None:
     """Drop all that a source said, because it is switched off or the user is gone for good."""
-    connection.execute("DELETE FROM demands WHERE kind = ? AND user = ? AND play = ''", (kind, user))
+    connection.execute("DELETE FROM demands WHERE kind = ? AND user = ? AND +play = ''", (kind, user))
     connection.execute("DELETE FROM sources WHERE kind = ? AND user = ?", (kind, user))
 
 
@@ -99,10 +100,10 @@ def last_plays(connection: sqlite3.Connection) -> dict[str, float]:
     return dict(select(connection, "SELECT id, last_played_at FROM users WHERE last_played_at IS NOT NULL"))
 
 
-def finished(connection: sqlite3.Connection, user: str) -> dict[str, float]:
-    """Return what a user (empty: anybody) has finished, and when last, by rating key."""
-    sql = "SELECT rating_key, max(at) FROM watched WHERE ? IN ('', user) GROUP BY rating_key"
-    return dict(select(connection, sql, user))
+def finished(connection: sqlite3.Connection, user: str, keys: Iterable[str]) -> dict[str, float]:
+    """Return which of these items a user (empty: anybody) has finished, and when last, by rating key."""
+    sql = "SELECT rating_key, max(at) FROM watched WHERE rating_key = ? AND ? IN ('', user) GROUP BY rating_key"
+    return dict(row for key in keys for row in select(connection, sql, key, user))
 
 
 def _put(connection: sqlite3.Connection, new: SourceState) -> None:

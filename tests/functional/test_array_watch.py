@@ -176,3 +176,15 @@ async def test_what_a_recovery_does_to_the_only_array_counts(watched: tuple[Hous
 
     assert arrays.along().keys() == {"tv", "films"}
     assert wakeups(house) == {"recovery": 1}
+
+
+async def test_a_clock_that_is_set_back_does_not_keep_it_awake_till_then(tmp_path: Path) -> None:
+    clock = TurnedClock(EVENING)
+    async with at_home(tmp_path, clock, AT_NIGHT) as house:
+        await house.ask(IN, house.film("tv", 1), urgent=True)
+        await house.until_done(1)
+        assert awake(house) == {"tv"}
+        clock._now -= 30 * 24 * HOUR
+        assert awake(house) == {"tv"}
+        clock.turn(clock.now() + HOUR)
+        assert awake(house) == set()

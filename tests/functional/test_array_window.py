@@ -9,7 +9,7 @@ from typing import Any
 
 from daemon.config import build
 from daemon.model import Task, TaskKind, TaskState
-from daemon.planning.waiting import LONGEST_STAY, LONGEST_WAIT
+from daemon.planning.waiting import LONGEST_WAIT
 from daemon.state import tasks
 from daemon.state.store import Store
 from tests.support.arrays import ANY_TIME, AT_NIGHT, EVENING, HOUR, at_home, awake, looked, wakeups
@@ -133,7 +133,7 @@ async def test_evictions_wait_likewise(tmp_path: Path) -> None:
         assert wakeups(house) == {"copy": 1, "evict": 1}
 
 
-async def test_without_a_window_what_leaves_waits_for_weeks(tmp_path: Path) -> None:
+async def test_without_a_window_what_leaves_waits_for_days_as_well(tmp_path: Path) -> None:
     clock = TurnedClock(EVENING)
     async with household(tmp_path, clock=clock, schedule=ANY_TIME, tv="union+remove") as house:
         film = house.film("tv", 1)
@@ -143,11 +143,11 @@ async def test_without_a_window_what_leaves_waits_for_weeks(tmp_path: Path) -> N
         clock.turn(asked)
         await house.ask(TaskKind.EVICT, film, urgent=False)
         await looked(house, clock)
-        clock.turn(asked + LONGEST_STAY - 1)
+        clock.turn(asked + LONGEST_WAIT - 1)
         await looked(house, clock)
         assert house.copies("tv") == 1
 
-        clock.turn(asked + LONGEST_STAY)
+        clock.turn(asked + LONGEST_WAIT)
         await house.until_done(2)
 
         assert wakeups(house) == {"copy": 1, "evict": 1}

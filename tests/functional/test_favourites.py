@@ -18,9 +18,7 @@ DAY = 86_400.0
 SETTINGS = build({})
 
 
-def watch(
-    connection: sqlite3.Connection, item: Item, day: float, user: User = ALICE, *, minutes: float = 10
-) -> float:
+def watch(connection: sqlite3.Connection, item: Item, day: float, user: User = ALICE, *, minutes: float = 10) -> float:
     """Let somebody watch an item to its end on that day; return for how many days it stays then."""
     at = NOW + day * DAY
     began = at - 60 * minutes

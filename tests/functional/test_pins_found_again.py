@@ -8,12 +8,12 @@ import pytest
 
 from daemon.demo.library import Library, make_guid
 from daemon.demo.media import Kind
-from daemon.model import DemandKind
+from daemon.model import DemandKind, TaskKind
 from daemon.sources.index import LibraryIndex
 from daemon.sources.pins import Pins
 from daemon.state import pins
 from tests.support.daemon import House, at_home
-from tests.support.pins import brought_back, pinning, refresh, wishes
+from tests.support.pins import brought_back, pinning, refresh, source_of, wishes
 from tests.support.plex import small_library
 
 PINNED = DemandKind.PINNED
@@ -93,6 +93,25 @@ async def test_it_is_followed_by_an_ordinary_refresh_and_its_file_stays(tmp_path
         assert await keys(house) == [new]
         assert house.is_cached(new)
         assert {entry.cached_at for entry in await house.entries()} == since
+
+
+async def test_what_was_followed_stays_though_something_else_is_unpinned_before_that_is_recorded(
+    tmp_path: Path,
+) -> None:
+    library = small_library()
+    movie, other = library.movies[:2]
+    async with at_home(tmp_path, library, retention={"min_stay": "0"}) as house:
+        for key in (movie, other):
+            await pinning(house).pin(key)
+        await house.quiet()
+        new = brought_back(library, movie)[movie]
+
+        await source_of(house).fetch()
+        await pinning(house).unpin(other)
+        await house.quiet()
+        assert await pinned(house) == {new}
+        left = {task.file.plex_path for task in await house.tasks() if task.kind is TaskKind.EVICT}
+        assert left == {part.file for part in library[other].parts}
 
 
 async def test_a_pin_from_before_learns_its_guids_at_the_next_refresh(tmp_path: Path) -> None:

@@ -113,6 +113,7 @@ def test_of_a_very_long_show_what_follows_is_found_without_walking_every_view_fo
     class Counted(str):
         """A rating key that counts how often it is compared."""
 
+        __slots__ = ()
         compared = 0
         __hash__ = str.__hash__
 

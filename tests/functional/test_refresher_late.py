@@ -115,3 +115,24 @@ async def test_at_the_start_what_speaks_for_nobody_is_read_before_anybody_is_kno
         await all_of.pass_(2)
         assert all_of.on_deck.reads == [(2.0, "1")]
         assert all_of.pinned.moments == [0]
+
+
+async def test_what_hangs_holds_up_no_later_refresh_and_is_not_read_twice_meanwhile(tmp_path: Path) -> None:
+    async with bench(tmp_path, patience=SHORT) as all_of:
+        hangs = all_of.trending.blocks = asyncio.Event()
+        all_of.writes.clear()
+        all_of.refresher.everything_soon()
+        await until(all_of, lambda: len(all_of.writes) == 1)
+        asked = len(all_of.trending.reads)
+        before = len(all_of.on_deck.reads)
+        all_of.refresher.soon({ON_DECK}, "1")
+        await all_of.pass_(3)
+        assert all_of.on_deck.reads[before:] == [(2.0, "1")]
+        all_of.refresher.everything_soon()
+        await until(all_of, lambda: len(all_of.writes) == 3)
+        assert len(all_of.trending.reads) == asked
+
+        hangs.set()
+        await until(all_of, lambda: len(all_of.writes) == 4)
+        all_of.refresher.everything_soon()
+        await until(all_of, lambda: len(all_of.trending.reads) == asked + 1)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from daemon.model import Changes, Demand, DemandKind, Entry, Fetched, File, Item, ItemType, MediaFile, Retention
-from daemon.state import demands, ledger, retentions, sources
+from daemon.state import demands, ledger, library, retentions, sources
 from daemon.state.store import Connection, Store
 
 BEN, NOW = "7", 1_750_000_000.0
@@ -117,3 +117,21 @@ async def test_a_retention_that_does_not_count_keeps_nothing_until_it_counts_aga
         assert await store.run(found) == (False, False, 1)
         await store.run(lambda c: demands.recount(c, lambda _: None, user=BEN))
         assert await store.run(found) == (True, True, 0)
+
+
+async def test_what_one_source_says_is_found_without_a_look_at_all_others(tmp_path: Path) -> None:
+    def work(connection: Connection) -> list[str]:
+        asked: list[str] = []
+        connection.set_trace_callback(asked.append)
+        sources.put_fetched(connection, DemandKind.ON_DECK, BEN, fetched(item("2", "/a")), NOW)
+        sources.said(connection, DemandKind.ON_DECK, BEN)
+        library.listed_since(connection, BEN)
+        sources.forget(connection, DemandKind.ON_DECK, BEN)
+        connection.set_trace_callback(None)
+        named = [sql for sql in asked if "demands" in sql and "play = ''" in sql]
+        return [str(row[-1]) for sql in named for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    async with Store(tmp_path) as store:
+        steps = await store.run(work)
+    assert len(steps) >= 4
+    assert [step for step in steps if "demands_by_play" in step] == []

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,9 @@ import pytest
 from daemon.demo.faults import truncated
 from daemon.demo.server import DemoServer
 from daemon.errors import RemoteBusy, RemoteError, RemoteRefused, RemoteUnavailable
-from daemon.model import Role
+from daemon.model import Demand, DemandKind, Fetched, Role
 from daemon.sources.watchlist import IN_FEEDS
+from daemon.state import sources
 from tests.support.bad_input import named
 from tests.support.people import NOW
 from tests.support.plex import small_library
@@ -99,6 +101,29 @@ async def test_who_has_no_token_at_all_is_refused_with_the_reason(tmp_path: Path
         assert home.asked("/api") == 0
 
 
+async def test_of_a_list_that_became_private_stands_only_what_fell_out_of_the_feed_before(tmp_path: Path) -> None:
+    async with lists(tmp_path, DemoServer(small_library(movies=60))) as home:
+        home.plex.watchlists.private.add(home.plex.people["Ben"].id)
+        ben = home.friend("Ben")
+        old, new = (
+            Demand(key, DemandKind.WATCHLIST, ben.user.id, LISTED + days * 86_400.0)
+            for key, days in zip(home.movies, (-1, 1), strict=False)
+        )
+        said = partial(
+            sources.put_fetched, kind=DemandKind.WATCHLIST, user=ben.user.id, new=Fetched((old, new)), now=NOW
+        )
+        await home.store.run(said)
+        for number, key in enumerate(home.movies[:50]):
+            home.plex.watchlists.add("Ben", key, LISTED + number)
+        home.tables["watchlist"] = {"rss": [f"{home.plex.url}{home.plex.watchlists.feed('Ben')}"]}
+        await home.read_feeds()
+        assert (await home.watchlist.fetch(ben)).demands == (old,)
+
+        home.plex.watchlists.remove("Ben", home.plex.watchlists.of("Ben")[0])
+        await home.read_feeds()
+        assert (await home.watchlist.fetch(ben)).demands == ()
+
+
 @pytest.mark.parametrize("form", ["json", "xml"])
 async def test_a_private_list_that_a_feed_holds_is_read_from_there_and_nothing_is_amiss(
     tmp_path: Path, form: str
@@ -112,7 +137,7 @@ async def test_a_private_list_that_a_feed_holds_is_read_from_there_and_nothing_i
             await home.watchlist.fetch(ben)
         assert list(wanted(await home.read_feeds())) == [home.movies[1]]
         fetched = await home.watchlist.fetch(ben)
-        assert (fetched.unchanged, fetched.note) == (True, IN_FEEDS)
+        assert (fetched.unchanged, fetched.demands, fetched.note) == (False, (), IN_FEEDS)
         with pytest.raises(RemoteRefused):
             await home.watchlist.fetch(home.friend("Cleo"))  # nothing in it is hers
 
@@ -121,7 +146,7 @@ async def test_a_private_list_that_a_feed_holds_is_read_from_there_and_nothing_i
         home.plex.watchlists.add("Cleo", home.movies[0])
         await home.read_feeds()
         assert (await home.watchlist.fetch(ben)).note == IN_FEEDS
-        home.feeds._authors.clear()
+        home.feeds._held.clear()
         home.plex.faults.http("/rss/", status=503)
         with pytest.raises(RemoteUnavailable):
             await home.read_feeds()

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from daemon.app import App
-from daemon.readers import Outcome
+from daemon.readers import Key
 from tests.support.daemon_process import DaemonProcess
 
 
@@ -33,10 +33,10 @@ def recording(app: App) -> Iterator[Records]:
     records, refresher = Records(), app.core.sourcing.refresher
     read_all = refresher._read_all
 
-    async def read(*args: Any) -> list[Outcome]:
-        outcomes = await read_all(*args)
+    async def read(*args: Any) -> set[Key]:
+        asked = await read_all(*args)
         records.note()
-        return outcomes
+        return asked
 
     with patch.object(refresher, "_read_all", new=read):
         yield records

@@ -149,14 +149,6 @@ def test_when_the_next_episode_is_missing_all_that_waits_goes_along_with_it() ->
     assert (result.followed_missed, result.wakeups, result.bytes_written) == (0, 2, 11 * SIZE)
 
 
-def test_what_leaves_does_not_wake_the_array_while_its_room_is_not_needed() -> None:
-    story = home([FILM, ONE], play(0, FILM), play(24 * 13, FILM, end=0.1))
-    current = {"playback": {"cache_current": True}}
-    assert run(story, "ondeckd", tables=current).plays_cached == 1
-    later = home([FILM, ONE], play(0, FILM), play(24 * 16, FILM, end=0.1))
-    assert run(later, "ondeckd", tables=current).plays_cached == 0
-
-
 def test_every_policy_bears_the_name_it_is_found_by() -> None:
     story = home(SHOW, play(0, ONE))
     for name, policy in POLICIES.items():

@@ -43,7 +43,7 @@ def test_each_file_says_for_whom_why_and_when() -> None:
 
 
 def test_nothing_waits_for_disks_that_never_sleep() -> None:
-    said = plan_document(PLAN, USERS, disks_sleep=False)
+    said = plan_document(PLAN, USERS, awake={"TV", "Movies"})
 
     assert {one["when"] for one in (*said["cache_in"], *said["evict"])} == {"now", "once there is room"}
     assert said["totals"]["waiting_files"] == 0

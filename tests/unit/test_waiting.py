@@ -11,15 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.config import ScheduleSettings
-from daemon.model import TaskKind
 from daemon.planning import windows
-from daemon.planning.waiting import LONGEST_STAY, LONGEST_WAIT, goes_along, may_run, next_moment
+from daemon.planning.waiting import LONGEST_WAIT, goes_along, may_run, next_moment
 from daemon.units import Window
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NIGHT = Window.parse("02:00-06:00")
 PAST_MIDNIGHT = Window.parse("23:30-01:15")
-IN, OUT = TaskKind.CACHE_IN, TaskKind.EVICT
 HOUR = 3600.0
 DAY = 24 * HOUR
 CLOCKS_GO_FORWARD = "2026-03-29"
@@ -40,28 +38,26 @@ def schedule(window: Window | None = None, spin_down: float = 1800.0) -> Schedul
 def test_what_is_urgent_never_waits(window: Window | None, along: bool) -> None:
     noon = at("2026-05-01 12:00")
 
-    assert may_run(IN, urgent=True, queued_at=noon, along=along, schedule=schedule(window), now=noon, tz=BERLIN)
+    assert may_run(urgent=True, queued_at=noon, along=along, schedule=schedule(window), now=noon, tz=BERLIN)
 
 
 @pytest.mark.parametrize("window", [None, NIGHT])
 def test_what_is_not_urgent_goes_along_with_an_array_that_is_awake(window: Window | None) -> None:
     noon = at("2026-05-01 12:00")
 
-    assert may_run(IN, urgent=False, queued_at=noon, along=True, schedule=schedule(window), now=noon, tz=BERLIN)
-    assert not may_run(IN, urgent=False, queued_at=noon, along=False, schedule=schedule(window), now=noon, tz=BERLIN)
+    assert may_run(urgent=False, queued_at=noon, along=True, schedule=schedule(window), now=noon, tz=BERLIN)
+    assert not may_run(urgent=False, queued_at=noon, along=False, schedule=schedule(window), now=noon, tz=BERLIN)
 
 
-@pytest.mark.parametrize(("kind", "longest"), [(IN, LONGEST_WAIT), (OUT, LONGEST_STAY)])
-def test_without_a_window_a_copy_waits_for_days_and_what_leaves_for_weeks(kind: TaskKind, longest: float) -> None:
+def test_without_a_window_it_waits_for_days() -> None:
     noon = at("2026-05-01 12:00")
 
     def runs(now: float) -> bool:
-        return may_run(kind, urgent=False, queued_at=noon, along=False, schedule=schedule(), now=now)
+        return may_run(urgent=False, queued_at=noon, along=False, schedule=schedule(), now=now)
 
-    assert not runs(noon + longest - 1)
-    assert runs(noon + longest)
-    assert next_moment(kind, queued_at=noon, schedule=schedule(), now=noon + HOUR) == noon + longest
-    assert LONGEST_WAIT < LONGEST_STAY
+    assert not runs(noon + LONGEST_WAIT - 1)
+    assert runs(noon + LONGEST_WAIT)
+    assert next_moment(queued_at=noon, schedule=schedule(), now=noon + HOUR) == noon + LONGEST_WAIT
 
 
 @pytest.mark.parametrize(
@@ -91,14 +87,14 @@ def test_with_a_window_it_waits_for_its_opening_however_long_it_has_waited() -> 
     asked = at("2026-04-01 12:00")
 
     def runs(now: float) -> bool:
-        return may_run(IN, urgent=False, queued_at=asked, along=False, schedule=schedule(NIGHT), now=now, tz=BERLIN)
+        return may_run(urgent=False, queued_at=asked, along=False, schedule=schedule(NIGHT), now=now, tz=BERLIN)
 
     assert not runs(at("2026-05-02 01:59:59"))
     assert runs(at("2026-05-02 02:00"))
     assert runs(at("2026-05-02 05:59:59"))
     assert not runs(at("2026-05-02 06:00"))
     now = at("2026-05-02 06:00")
-    assert next_moment(IN, queued_at=asked, schedule=schedule(NIGHT), now=now, tz=BERLIN) == at("2026-05-03 02:00")
+    assert next_moment(queued_at=asked, schedule=schedule(NIGHT), now=now, tz=BERLIN) == at("2026-05-03 02:00")
 
 
 @pytest.mark.parametrize("window", [None, NIGHT])
@@ -106,8 +102,8 @@ def test_nothing_waits_for_disks_that_never_sleep(window: Window | None) -> None
     noon = at("2026-05-01 12:00")
     never = schedule(window, spin_down=0.0)
 
-    assert may_run(IN, urgent=False, queued_at=noon, along=False, schedule=never, now=noon, tz=BERLIN)
-    assert next_moment(IN, queued_at=noon, schedule=never, now=noon, tz=BERLIN) == noon
+    assert may_run(urgent=False, queued_at=noon, along=False, schedule=never, now=noon, tz=BERLIN)
+    assert next_moment(queued_at=noon, schedule=never, now=noon, tz=BERLIN) == noon
 
 
 @pytest.mark.parametrize(
@@ -183,9 +179,9 @@ def test_what_waits_may_run_at_its_next_moment_and_not_before(
     now = queued_at + waited
 
     def runs(moment: float) -> bool:
-        return may_run(IN, urgent=False, queued_at=queued_at, along=False, schedule=settings, now=moment, tz=BERLIN)
+        return may_run(urgent=False, queued_at=queued_at, along=False, schedule=settings, now=moment, tz=BERLIN)
 
-    moment = next_moment(IN, queued_at=queued_at, schedule=settings, now=now, tz=BERLIN)
+    moment = next_moment(queued_at=queued_at, schedule=settings, now=now, tz=BERLIN)
 
     assert runs(now) == (moment == now)
     assert runs(moment + 0.001)
