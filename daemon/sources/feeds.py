@@ -90,18 +90,21 @@ class Feeds:
         now = self._clock.now()
         wishes: dict[str, float] = {}
         unmatched = []
+        nameless = []
         for entry in entries:
             keys = await self._match(entry)
             for key in keys:
                 # Of several who list it, the latest decides: what others have finished before is news to them.
                 wishes[key] = max(min(entry.at or known.get(key, now), now), wishes.get(key, 0.0))
-            if not keys:
-                unmatched.append(entry.title if entry.guids else f"{entry.title} (the feed gives no id)")
+            if not entry.guids:
+                nameless.append(f"{entry.title} (the feed gives no id)")
+            elif not keys:
+                unmatched.append(entry.title)
         items = await self._unseen(wishes)
         return Fetched(
             demands=tuple(self._demands(wishes, items)),
             items=tuple(item for found in items.values() for item in found),
-            unmatched=tuple(dict.fromkeys(unmatched)),
+            unmatched=tuple(dict.fromkeys(nameless + unmatched)),
         )
 
     async def _entries(self) -> list[FeedEntry]:

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 _STEP = 1000.0
+_NAMED = 3
+"""So many of the items that are not in the library are named."""
 
 _WISHES = MappingProxyType(
     {
@@ -39,8 +41,9 @@ def source(row: Mapping[str, Any]) -> str:
     if not row["on"]:
         return "off"
     found = f"{row['found']} read {moment(row['read_at'])}" if row["read_at"] else "not read yet"
-    if row["unmatched"]:
-        found += f", {len(row['unmatched'])} not in the library"
+    if missing := row["unmatched"]:
+        more = f" and {len(missing) - _NAMED} more" if len(missing) > _NAMED else ""
+        found += f", not in the library: {', '.join(missing[:_NAMED])}{more}"
     if row["failing_since"]:
         return f"fails since {moment(row['failing_since'])}: {row['problem']}; {found}"
     if row.get("note"):

@@ -75,8 +75,11 @@ def test_each_source_says_how_it_is() -> None:
     assert [source(one) for one in ann["sources"]] == ["not read yet", "not read yet"]
     assert [source(one) for one in ben["sources"]] == [
         "fails since 2025-06-15 15:06: Plex refuses the token (401); 12 read 2025-06-14 15:06",
-        "3 read 2025-06-15 15:06, 1 not in the library",
+        "3 read 2025-06-15 15:06, not in the library: A Film (2020)",
     ]
+    many = SourceState(DemandKind.WATCHLIST, "7", NOW, None, "", 3, ("A", "B", "C", "D", "E"))
+    (row,) = rows(BEN, states=(many,))
+    assert source(row["sources"][1]) == "3 read 2025-06-15 15:06, not in the library: A, B, C and 2 more"
     (row,) = rows(BEN, on_deck={"enabled": False})
     assert source(row["sources"][0]) == "off"
 
