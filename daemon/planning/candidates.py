@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from daemon.model import DemandKind, Holding, Want
+from daemon.model import Demand, DemandKind, Holding, Want
 from daemon.planning.scores import Score
 
 _MAY_BREAK_MIN_STAY = {DemandKind.PLAYING, DemandKind.NEXT_UP}
@@ -94,16 +94,13 @@ class Wanted:
 
     @cached_property
     def is_far(self) -> bool:
-        """Say whether it comes so late in its show that nothing has to leave for it."""
-        return all(demand.kind in _SHOWS and demand.position > _NEAR for demand in self.want.demands)
+        """Say whether it comes so late in its show, or in one that nobody goes on with, that nothing leaves for it."""
+        return all(self._is_late_in_show(demand) for demand in self.want.demands)
 
-    @cached_property
-    def is_idle(self) -> bool:
-        """Say whether it is further on in a show with which nobody has gone on for days: it takes spare room only."""
-        return all(
-            demand.kind is DemandKind.ON_DECK and demand.position and self.now - demand.since > _GONE_ON
-            for demand in self.want.demands
-        )
+    def _is_late_in_show(self, demand: Demand) -> bool:
+        if demand.kind is DemandKind.ON_DECK and demand.position and self.now - demand.since > _GONE_ON:
+            return True
+        return demand.kind in _SHOWS and demand.position > _NEAR
 
     @cached_property
     def since(self) -> float:
@@ -113,7 +110,7 @@ class Wanted:
     @property
     def reach(self) -> int:
         """Return the least score of what never leaves for it."""
-        if self.is_far or self.is_idle:
+        if self.is_far:
             return 0
         return self.score.value if self.needed else self.score.value - _HYSTERESIS + 1
 

@@ -22,7 +22,6 @@ from daemon.planning.scores import burden, score, score_held
 from daemon.planning.spaces import Budget
 
 NO_ROOM = "no room"
-SPARED = "the last quarter of the room is kept for what is watched now"
 _NEXT = 100
 """So many of what would leave next are named: enough for what one event may want."""
 FULL = "the cache is full"
@@ -172,8 +171,7 @@ def _admit(
             continue
         chosen = _make_room(budget, size, one, victims)
         if chosen is None:
-            why = NO_ROOM if size > budget.available else SPARED
-            refused.append(Refusal(file, one.score.value, why, one.want.demands))
+            refused.append(Refusal(file, one.score.value, NO_ROOM, one.want.demands))
             reach = max(reach, one.reach)
             continue
         budget.was_pressed |= bool(chosen) and budget.is_full_for(size)
@@ -187,9 +185,9 @@ def _admit(
 
 def _make_room(budget: Budget, size: int, wanted: Wanted, victims: list[Held]) -> list[Held] | None:
     """Return what must leave so that `size` fits (maybe nothing), or None if it cannot fit."""
-    if size <= (budget.to_spare if wanted.is_idle else budget.available):
+    if size <= budget.available:
         return []
-    if wanted.is_far or wanted.is_idle:
+    if wanted.is_far:
         return None
     missing = size - budget.available
     chosen: list[Held] = []

@@ -31,13 +31,6 @@ class Budget:
         room = self._limit - self._used
         return room if self._quota is None else min(room, self._quota - self._own)
 
-    @property
-    def to_spare(self) -> int:
-        """Return how many bytes fit while a quarter of all that may be placed here stays free."""
-        foreign = self._used - self._own
-        room = self._limit - foreign
-        return self.available - (room if self._quota is None else min(room, self._quota)) // 4
-
     def is_full_for(self, size: int) -> bool:
         """Say whether `size` does not fit because of the file system's limits, whatever the quota says."""
         return self._used + size > self._limit

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from daemon.config import Settings, build
 from daemon.model import DemandKind, Holding, Plan, Room, Want
-from daemon.planning.planner import NO_ROOM, SPARED, Situation, plan
+from daemon.planning.planner import Situation, plan
 from tests.support.values import GB, NOW, demand, holding, room, want
 
 DAY = 86_400.0
@@ -209,16 +209,6 @@ def test_a_wish_that_is_worth_hardly_more_pushes_nothing_out() -> None:
     assert outs(planned([want("new", decked)], [holding("held", listed)], room(free=10 * GB, own=GB))) == ["held"]
 
 
-def test_a_show_with_which_nobody_goes_on_takes_no_room_beyond_its_next_episode_of_the_last_quarter() -> None:
-    def wished(days: float, position: int, used: int) -> list[str]:
-        on_deck = replace(demand(DemandKind.ON_DECK, position=position), since=NOW - days * DAY)
-        return ins(planned([want("e", on_deck, size=10 * GB)], [], room(free=100 * GB - used, own=used)))
-
-    assert [used for used in (57, 58) if wished(4, 1, used * GB)] == [57]
-    assert wished(2, 1, 70 * GB) == ["e"]
-    assert wished(4, 0, 70 * GB) == ["e"]
-
-
 def test_nothing_leaves_for_a_show_with_which_nobody_goes_on() -> None:
     held = [holding("old", keep=NOW + DAY, size=60 * GB)]
     space = room(free=40 * GB, own=60 * GB)
@@ -226,16 +216,6 @@ def test_nothing_leaves_for_a_show_with_which_nobody_goes_on() -> None:
 
     assert outs(planned([want("e", waiting, size=40 * GB)], held, space)) == []
     assert outs(planned([want("e", lively, size=40 * GB)], held, space)) == ["old"]
-
-
-def test_a_wish_for_which_only_the_last_quarter_is_left_does_not_make_the_cache_full() -> None:
-    waiting = replace(demand(DemandKind.ON_DECK, position=1), since=NOW - 4 * DAY)
-    spared, full = (
-        planned([want("e", waiting, size=size * GB)], [], room(free=30 * GB, own=70 * GB)) for size in (9, 25)
-    )
-
-    assert ([one.why for one in spared.refused], spared.pressed) == ([SPARED], False)
-    assert ([one.why for one in full.refused], full.pressed) == ([NO_ROOM], True)
 
 
 def test_disks_are_woken_for_what_is_next_and_not_for_what_may_wait() -> None:
