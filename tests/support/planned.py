@@ -153,15 +153,17 @@ class House:
     async def settle(self) -> None:
         """Carry out all that is on the queue and that follows from it; no file moves twice meanwhile.
 
-        But one that comes with its subtitles for the first time: nobody knew how much that is, so it may have to leave.
+        But where one comes with its subtitles for the first time nobody knew how much that is: it, or another, may have
+        to leave again.
         """
         moved: Counter[str] = Counter()
         while waiting := await self.queue():
             first = waiting[0]
             path = first.file.array_path
-            if not await self.is_known(path):
-                moved[path] -= 1
-            moved[path] += 1
+            if await self.is_known(path):
+                moved[path] += 1
+            else:
+                moved.clear()
             assert moved[path] <= 1, f"{first.kind} of {first.file.plex_path} after it moved already"
             await self.carry_out(first)
         assert_nothing_to_do(await self.preview())
