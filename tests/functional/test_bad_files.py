@@ -88,8 +88,8 @@ async def test_a_file_that_changes_under_its_copy_is_copied_again_and_right(tmp_
 
         assert house.cache(movie)[0].read_bytes() == original.read_bytes()
         assert leftovers(tmp_path / "cache") == []
-        (task,) = await house.tasks()
-        assert task.attempts > 1
+        # Where the machine was busy, the first copy had been made by then, and another task has made the second.
+        assert sum(task.attempts for task in await house.tasks()) > 1
 
 
 def _move_in_plex(house: House, key: str, plex_path: str) -> None:
