@@ -105,7 +105,8 @@ def look(
         named = ledger.entries_of(connection, among)
         entries = list({entry.file.array_path: entry for entry in (*entries, *named)}.values())
         held = ledger.held(connection, played)
-    holdings = list(_holdings(entries, wanted, keep_until))
+    apart = set() if everything else {entry.file.array_path for entry in entries}.difference(among)
+    holdings = list(_holdings(entries, wanted, keep_until, ledger.remembered_sidecars(connection, apart)))
     situation = Situation(
         wants=_wants(connection, wanted, files.mapped - held),
         holdings=_wished(connection, holdings, among, now),
@@ -197,13 +198,11 @@ def _holding(entry: Entry, wanted: _Wanted, keep_until: Mapping[str, float], sid
 
 
 def _holdings(
-    entries: Iterable[Entry],
-    wanted: _Wanted,
-    keep_until: Mapping[str, float],
+    entries: Collection[Entry], wanted: _Wanted, keep_until: Mapping[str, float], apart: Mapping[str, int]
 ) -> Iterable[Holding]:
-    entries = list(entries)
+    """Yield the videos with the bytes of their sidecars: those that are among the entries, or `apart` from them."""
     videos = {entry.file.array_path for entry in entries if not entry.parent}
-    sidecars: dict[str, int] = defaultdict(int)
+    sidecars: dict[str, int] = defaultdict(int, apart)
     for entry in entries:
         if entry.parent in videos:
             sidecars[entry.parent] += entry.file.size

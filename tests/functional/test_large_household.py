@@ -15,7 +15,8 @@ from tests.support.plex_process import plex_process
 from tests.support.records import everything, reading
 
 _SHAPE: dict[str, Any] = {"movies": 20_000, "shows": 2_000, "seasons": 4, "episodes": 10, "awkward": False}
-_REQUESTS, _BYTES = 500, 250_000_000
+_AT_THE_START, _REQUESTS, _BYTES = 600, 500, 250_000_000
+"""At the start what the history tells of is read once more, while the slowest lists are still coming."""
 
 
 @pytest.mark.long
@@ -27,7 +28,7 @@ async def test_everything_of_25_people_costs_a_few_hundred_requests_and_little_m
         tables = merged(configuration(Library(), plex, tmp_path), everything(made["trakt"]))
         async with daemon_process(write_config(tables, tmp_path)) as daemon:
             at = await reading(daemon)
-            assert 0 < sum((await plex.ask("requests")).values()) < _REQUESTS
+            assert 0 < sum((await plex.ask("requests")).values()) < _AT_THE_START
             for _ in range(3):
                 assert await daemon.post("/api/v1/refresh") == 202
                 at = await reading(daemon, at)

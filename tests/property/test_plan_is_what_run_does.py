@@ -149,3 +149,9 @@ def test_subtitles_do_not_make_a_file_take_turns_with_itself(cached: list[int]) 
     before: list[tuple[Step, bool]] = [(time_passes(3.0), True), (somebody_else_takes(10), True)]
     steps = [(wish(DemandKind.ON_DECK, "1", 0, 0, 0), False), (start(0, ann=False), True), (time_passes(3.0), False)]
     live(space_of("20%"), {"min_stay": "2h"}, 0, cached, [*before, *steps], sidecars=3)
+
+
+def test_what_makes_room_takes_its_subtitles_along_also_in_an_events_plan() -> None:
+    space = {**space_of("50%"), "quota": "20GB"}
+    steps = [(wish(DemandKind.ON_DECK, "1", 4, 0, 0), False)]
+    live(space, {"min_stay": "0", "until_needed": True}, 0, [0, 1], steps, sidecars=3)
