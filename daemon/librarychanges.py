@@ -129,7 +129,9 @@ class LibraryChanges:
         self._owes_refresh |= changed.anything
         if self._index:
             for key in sorted({*changed.added, *changed.deleted})[:_MOST_NOTED]:
-                await self._wakes.brought(await self._index(key))
+                files = await self._index(key)
+                if key in changed.added:
+                    await self._wakes.brought(files)
         if changed.added:
             shows = changed.shows
             self._wakes.sources_soon(shows)

@@ -12,17 +12,12 @@ _AROUND = (-1, 0, 1, 2)
 
 
 def is_open(window: Window, now: float, tz: tzinfo | None = None) -> bool:
-    """Say whether `now` lies in the span. `tz`: see `next_change`."""
+    """Say whether `now` lies in the span. `tz` None: the machine's own local time."""
     return any(opens <= now < closes for opens, closes in _spans(window, now, tz))
 
 
-def next_change(window: Window, now: float, tz: tzinfo | None = None) -> float:
-    """Return when the span opens or closes next. `tz` None: the machine's own local time."""
-    return min(moment for span in _spans(window, now, tz) for moment in span if moment > now)
-
-
 def next_opening(window: Window, now: float, tz: tzinfo | None = None) -> float:
-    """Return when the span opens next after `now`, whether or not it is open."""
+    """Return when the span opens next after `now`, whether or not it is open. `tz`: see `is_open`."""
     return min(opens for opens, _ in _spans(window, now, tz) if opens > now)
 
 
